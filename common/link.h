@@ -1,0 +1,123 @@
+/* Links: the sockets of evenkeel, over nng. Shell. The only file that knows nng is link.c; its head
+ * lists the rules that Debian 12's nng 1.5.2 asks for, and why.
+ *
+ * One thread calls everything here. Waiting is poll(2) on link_fd(): readable whenever
+ * link_receive() would give something other than -EAGAIN; receive until -EAGAIN, then poll again.
+ * Signals must be blocked before the first call. Never fork without exec once a link is open. */
+#ifndef COMMON_LINK_H
+#define COMMON_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/units.h"
+
+enum link_kind {
+    LINK_REPORTS_OUT, /* PUB, dials: send */
+    LINK_REPORTS_IN,  /* SUB, listens: receive */
+    LINK_ASK,         /* REQ, dials: ask, receive the reply, one at a time */
+    LINK_ANSWER,      /* raw REP, listens: receive requests, answer each later, in any order */
+    LINK_FEED_OUT,    /* PUB, listens: send */
+    LINK_FEED_IN,     /* SUB, dials: receive */
+};
+
+struct link_options {
+    size_t receive_bytes_max; /* longer messages cost the sender its connection; 0:
+                                 MESSAGE_BYTES_MAX */
+    size_t pipes_max;      /* listening kinds: connections at a time, further ones are rejected; 0:
+                              LINK_PIPES_MAX */
+    time_us silent_us_max; /* listening kinds that receive: a connection from which no message was
+                              accepted (see link_vouch()) for so long is shut down; 0: never */
+};
+
+struct link;
+
+/* Where a request came from; opaque, to be handed back to link_answer() or link_drop(). At most
+ * REQUESTS_PARKED_MAX are held for a socket; the oldest is dropped for a further one. */
+typedef uint64_t link_request;
+
+struct link_message {
+    const uint8_t *bytes; /* borrowed until the next call on the same link */
+    size_t n;
+    link_request request; /* LINK_ANSWER only */
+    uint64_t pipe;        /* the connection it came by, for link_vouch() and link_kick() */
+};
+
+/* Open a link of `kind` at `url` (tcp://host:port, ipc:///path, inproc://name). Dialing never
+ * blocks and never gives up: reconnects after 100 ms, doubling to 2 s, with jitter. `options` may
+ * be NULL. Returns 0; -EINVAL a malformed url; -EADDRINUSE, -EACCES, -ENOMEM, … when listening
+ * fails. */
+int link_open(enum link_kind kind, const char *url, const struct link_options *options,
+              struct link **ret_link);
+
+/* Close and free; NULL is fine. What is queued may be lost. */
+void link_close(struct link *link);
+
+/* The descriptor to poll for POLLIN; -1 for kinds that only send. It stays the same for the link's
+ * life. */
+int link_fd(const struct link *link);
+
+/* Take the next message. Returns 0; -EAGAIN nothing there; LINK_ASK only: -ECONNRESET the peer went
+ * away before its reply came (send anew); -ETIMEDOUT the reply is overdue (the link has reopened
+ * its socket; send anew). */
+int link_receive(struct link *link, struct link_message *ret_message);
+
+/* PUB kinds: send to everybody who is connected; never blocks, and returns 0 even when nobody is.
+ * -ENOMEM. */
+int link_send(struct link *link, const uint8_t *bytes, size_t n);
+
+/* LINK_ASK: send a request; link_receive() gives its reply, or an error, within `timeout_us`.
+ * Returns 0; -EAGAIN nobody is connected (try again later); -EBUSY a reply is still awaited. */
+int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us);
+
+/* LINK_ASK: the same, blocking until the reply is there: for command-line tools and libevenkeel.
+ * Waits for a connection, too. Returns 0, -ETIMEDOUT, or -ECONNRESET. */
+int link_ask_wait(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us,
+                  struct link_message *ret_reply);
+
+/* Answer a request, once. Returns 0, or -ENOTCONN when its peer is gone, or it was dropped (nothing
+ * to do). Never blocks. */
+int link_answer(struct link *link, link_request request, const uint8_t *bytes, size_t n);
+
+/* Forget a request that will not be answered. */
+void link_drop(struct link *link, link_request request);
+
+/* Say that the message was good: its connection is not silent. */
+void link_vouch(struct link *link, uint64_t pipe);
+
+/* Cut a connection off, by shutdown(2) of its descriptor (nng_pipe_close() can wedge nng < 1.6). */
+void link_kick(struct link *link, uint64_t pipe);
+
+/* Connections now. Dialing kinds: 0 or 1. */
+size_t link_n_pipes(const struct link *link);
+
+/* Do what is due: end overdue asks, shut down silent connections (each a second at most). Call
+ * about once a second. */
+void link_sweep(struct link *link, time_us now_us);
+
+/* Counters for /metrics, since the link was opened. */
+struct link_statistics {
+    uint64_t n_connected; /* connections made */
+    uint64_t n_disconnected;
+    uint64_t n_rejected; /* over pipes_max */
+    uint64_t n_swept;    /* silent ones shut down */
+    uint64_t n_kicked;
+    uint64_t n_dropped; /* parked requests dropped, answers to peers that had gone */
+};
+void link_statistics(const struct link *link, struct link_statistics *ret_statistics);
+
+/* "1.5.2" of the library in use, and whether it is older than 1.6 (with the defects of link.c's
+ * head). */
+const char *link_library_version(void);
+bool link_library_is_defective(void);
+
+/* The canary: every 10 s a pipe of its own is made and closed; when its end is not told within 2 s,
+ * nng's reaper is wedged and no dialer of this process will ever reconnect. Runs on a thread of its
+ * own. The process must then end in order with EXIT_WEDGED, and be started again by its supervisor.
+ */
+#define EXIT_WEDGED 75
+int link_canary_start(void);
+bool link_canary_is_alive(void);
+
+#endif

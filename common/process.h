@@ -1,0 +1,10 @@
+/* What this process itself costs. Shell: reads /proc/self. */
+#ifndef COMMON_PROCESS_H
+#define COMMON_PROCESS_H
+
+#include "common/exposition.h"
+
+/* Fill in what can be read; the rest is NaN. */
+void process_usage(struct process_usage *ret_usage);
+
+#endif

@@ -325,7 +325,7 @@ static void test_syntax(void **state)
     refuses("retries: 1\nnode: \"a\nb\n",
             "t.yaml:4: found unexpected end of stream (while scanning a quoted scalar, line 2)");
     refuses("node: a\nx: @b\n", "t.yaml:2: found character that cannot start any token (while "
-                                 "scanning for the next token, line 2)");
+                                "scanning for the next token, line 2)");
     refuses("node: a\nx: \xFF\n", "t.yaml:2: invalid leading UTF-8 octet");
     refuses("node: \"a\\0b\"\n", "t.yaml:1: a text holds a NUL character");
     refuses("? [a]\n: b\n", "t.yaml:1: a key must be a text");

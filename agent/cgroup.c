@@ -366,29 +366,40 @@ static int find_namespace_root(const struct cgroups *cgroups, enum cgroups_contr
     return -ENOENT;
 }
 
+/* How many levels above our namespace's root a mount begins: its root is as many "/..". */
+static size_t count_ups(const char *root)
+{
+    size_t n_ups = 0;
+
+    for (size_t n; (n = next_name(&root)) > 0; root += n) {
+        if (!is_up(root, n)) {
+            return 0;
+        }
+        n_ups++;
+    }
+    return n_ups;
+}
+
 /* The directory of `place` below one mount. */
 static int resolve_in(const struct cgroups *cgroups, enum cgroups_controller controller,
                       const struct cgroups_mount *mount, const struct cgroups_place *place,
                       char *directory)
 {
     const char *root = mount->root, *path = place->path;
-    const char *first;
     size_t n_floor = strcmp(mount->point, "/") == 0 ? 0 : strlen(mount->point);
+    size_t n_ups = count_ups(mount->root);
     int r;
 
     memcpy(directory, mount->point, n_floor);
     directory[n_floor] = '\0';
     strip_common(&root, &path);
-    first = root;
-    if (is_up(first, next_name(&first))) {
-        r = find_namespace_root(cgroups, controller, place->is_v2, count_names(root), directory);
+    if (*root != '\0') {
+        r = n_ups > 0 ? find_namespace_root(cgroups, controller, place->is_v2, n_ups, directory)
+                      : -ENOENT;
         if (r < 0) {
             return r;
         }
-        /* From our namespace's root on, the whole path holds. */
-        path = place->path;
-    } else if (*root != '\0') {
-        return -ENOENT;
+        path = place->path; /* from our namespace's root on, the whole path holds */
     }
     return append_names(directory, n_floor, path);
 }

@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 /* The kernel gives long files in pieces of up to a page that end with a whole line. A piece shorter
- * than this was the last: no line of the files that are read here is longer than the difference. */
+ * than this was the last: no line of the files that are held is longer than the difference. Files
+ * that are read once are read to their end: mountinfo has longer lines. */
 #define PIECE_BYTES_MIN 3072
 
 static int open_at(int dir_fd, const char *path)
@@ -31,7 +32,7 @@ static int read_all(int fd, bool can_seek, char *bytes, size_t size, size_t *ret
             return errno == ESRCH ? -ENODEV : -errno;
         }
         n += (size_t)piece;
-        if (piece < PIECE_BYTES_MIN) {
+        if (piece == 0 || (can_seek && piece < PIECE_BYTES_MIN)) {
             *ret_n = n;
             return 0;
         }

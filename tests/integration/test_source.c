@@ -149,13 +149,14 @@ static void listen_somewhere(struct world *w)
 
 static int set_up(void **state)
 {
+    static char id[] = "n1";
     struct world *w = calloc(1, sizeof(*w));
 
     assert_non_null(w);
     w->report = calloc(1, sizeof(*w->report));
     assert_non_null(w->report);
     listen_somewhere(w);
-    w->options.id = (char[]){"n1"};
+    w->options.id = id;
     w->options.source = (struct source_options){.type = SOURCE_NATS,
                                                 .url = w->url,
                                                 .interval_us = MILLISECONDS(200),
@@ -290,9 +291,10 @@ static void test_bad_answers(void **state)
 /* Nobody listens: a failure like others. */
 static void test_refused(void **state)
 {
+    static char url[] = "http://127.0.0.1:1";
     struct world *w = *state;
 
-    w->options.source.url = (char[]){"http://127.0.0.1:1"};
+    w->options.source.url = url;
     start(w, GOOD);
     (void)wait_for(w, 0, 2);
 }

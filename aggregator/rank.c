@@ -103,13 +103,12 @@ static bool rate(const double weights[RANK_RESOURCES], const double largest[RANK
     return true;
 }
 
-static int compare_rows(const void *left, const void *right, void *context)
+static int compare_rows(const void *left, const void *right)
 {
     const struct rank_row *a = left, *b = right;
-    const struct rank_load *loads = context;
     int order = CMP(a->score, b->score);
 
-    return order != 0 ? order : strcmp(loads[a->index].id, loads[b->index].id);
+    return order != 0 ? order : strcmp(a->id, b->id);
 }
 
 void rank_order(const struct rank_settings *settings, const struct rank_load *loads, size_t n,
@@ -125,13 +124,13 @@ void rank_order(const struct rank_settings *settings, const struct rank_load *lo
     for (size_t i = 0; i < n; i++) {
         struct rank_row *row = &ret_ranking->rows[ret_ranking->n];
 
+        row->id = loads[i].id;
         row->index = i;
         ret_ranking->row_of[i] = RANK_NONE;
         ret_ranking->n += rate(weights, largest, &loads[i], &row->score);
     }
     ret_ranking->n_unrated = n - ret_ranking->n;
-    qsort_r(ret_ranking->rows, ret_ranking->n, sizeof(ret_ranking->rows[0]), compare_rows,
-            (void *)loads);
+    qsort(ret_ranking->rows, ret_ranking->n, sizeof(ret_ranking->rows[0]), compare_rows);
     for (size_t i = 0; i < ret_ranking->n; i++) {
         ret_ranking->row_of[ret_ranking->rows[i].index] = i;
     }

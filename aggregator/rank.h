@@ -40,8 +40,9 @@ struct rank_load {
 };
 
 struct rank_row {
-    size_t index; /* of the load */
-    double score; /* 0..1 */
+    const char *id; /* the load's own */
+    size_t index;   /* of the load */
+    double score;   /* 0..1 */
 };
 
 #define RANK_NONE SIZE_MAX

@@ -90,7 +90,8 @@ void ekctl_help(void)
 
 void ekctl_command_help(const struct command *command)
 {
-    (void)printf("Usage: ekctl [OPTION…] %s %s\nPrints %s.\n\n%s%sOptions of all commands:\n%s\n%s",
-                 command->name, command->arguments, command->summary, command->help,
-                 command->help[0] != '\0' ? "\n" : "", common_help, exit_help);
+    (void)printf(
+        "Usage: ekctl [OPTION…] %s %s\nekctl %s: %s.\n\n%s%sOptions of all commands:\n%s\n%s",
+        command->name, command->arguments, command->name, command->summary, command->help,
+        command->help[0] != '\0' ? "\n" : "", common_help, exit_help);
 }

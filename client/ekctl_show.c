@@ -149,9 +149,10 @@ static void brokers_columns(struct column *ret_columns)
 static char *brokers_text(const struct ek_reports *reports)
 {
     struct column columns[BROKER_COLUMNS];
-    struct table *table = table_new(columns, N(columns));
+    struct table *table;
 
     brokers_columns(columns);
+    table = table_new(columns, N(columns));
     for (size_t i = 0; i < reports->n_brokers; i++) {
         const struct ek_broker *broker = &reports->brokers[i];
 

@@ -258,7 +258,7 @@ static void test_control_characters(void **state)
     table_cell(table, "%s",
                "a\033[2Jb\r\n\x7f\xc2\x9b"
                "c");
-    assert_text(table_text(table), "T\na?[2Jb??????c\n");
+    assert_text(table_text(table), "T\na?[2Jb?????c\n");
     table_free(table);
 }
 

@@ -11,4 +11,4 @@ scripts=$(find . \( -path './build*' -o -path './.git' \) -prune -o -type f -pri
     done)
 [ -n "$scripts" ]
 # shellcheck disable=SC2086 # one name a word: the tree has no spaces in names
-shellcheck $scripts
+shellcheck -x $scripts

@@ -15,6 +15,10 @@ struct topic_name {
 /* Whether `n` bytes are valid UTF-8 without control characters (C0, DEL, C1), and not empty. */
 bool name_is_clean(const char *bytes, size_t n);
 
+/* Replace in place every byte of NUL-terminated `text` that is no part of a clean character by `?`:
+ * for sentences whose words come from elsewhere (an actuator's last words). */
+void name_make_clean(char *text);
+
 /* Whether NUL-terminated `id` is an identity: 1..ID_BYTES_MAX of letters, digits and `._:@-`, as in
  * host names, RabbitMQ's `rabbit@host` and NATS's server names. */
 bool name_is_id(const char *id);

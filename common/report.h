@@ -84,8 +84,9 @@ struct broker_load *report_add_broker(struct report *report);
 struct topic_load *report_add_topic(struct report *report);
 
 /* Whether a report may be believed: ids well-formed and unique, names clean, values finite and not
- * negative, counts and slices within bounds, interval 100 ms … 1 h. Called by both sides of the
- * wire. Returns 0, or -EBADMSG with one sentence in `ret_why` (TEXT_BYTES_MAX + 1 bytes). */
+ * negative, counts and slices within bounds, interval 100 ms … 1 h. What comes from the envelope is
+ * checked by wire.c. Called by both sides of the wire. Returns 0, or -EBADMSG with one sentence in
+ * `ret_why` (TEXT_BYTES_MAX + 1 bytes). */
 int report_check(const struct report *report, char *ret_why);
 
 /* "bytes_in_per_s", …; `metric` < TOPIC_METRICS. */

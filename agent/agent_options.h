@@ -75,7 +75,11 @@ extern const struct option_row agent_rows[];
 
 /* Read and check the whole of `path`; see config_read(). What rows cannot say is checked here: ids,
  * urls, one way to match a broker, unique ids, a command for exec, plain tcp beyond loopback only
- * when `insecure`. */
+ * when `insecure`.
+ *
+ * Returns 0, or what config_read() gives, with one line for people in `ret_error` (1024 bytes).
+ * `ret_config` is released by agent_config_done(), which NULL and a zeroed one are fine for. */
 int agent_config_read(const char *path, struct agent_config *ret_config, char *ret_error);
+void agent_config_done(struct agent_config *config);
 
 #endif

@@ -21,17 +21,22 @@ int source_start(const struct broker_options *broker, struct source **ret_source
 /* Add what is known to `broker`, the one added last to `report`: its topics, its peers,
  * topics_known. Network rates that the sampler left absent because the namespace is shared
  * (VALUE_SHARED) are filled from the broker's own count where it has one. An answer older than
- * three intervals is not used: topics_known is false then. */
-void source_fill(struct source *source, time_us now_us, struct report *report,
-                 struct broker_load *broker);
+ * three intervals, or of a broker that is down, is not used: topics_known is false then.
+ *
+ * Returns the time at which the answer was asked for, or TIME_NEVER when none was used: what is in
+ * the report was true then or later. */
+time_us source_fill(struct source *source, time_us now_us, struct report *report,
+                    struct broker_load *broker);
 
 struct source_statistics {
-    uint64_t n_polls, n_failures, n_topics;
-    double last_seconds; /* of the last complete answer */
+    uint64_t n_polls, n_failures;
+    uint64_t n_topics;        /* in the last complete answer */
+    uint64_t n_names_skipped; /* in the last complete answer: names that cannot be told on */
+    double last_seconds;      /* how long the last complete answer took */
 };
 void source_statistics(struct source *source, struct source_statistics *ret_statistics);
 
-/* Stop and free; waits for the thread, at most about a second. NULL is fine. */
+/* Stop and free; wakes the thread and waits for it, a moment. NULL is fine. */
 void source_stop(struct source *source);
 
 #endif

@@ -225,7 +225,7 @@ static bool read_environment(struct job *job)
         return false;
     }
     job->stream = slash + 1;
-    job->end_ms = now_ms() + deadline_ms;
+    job->end_ms = now_ms() + deadline_ms * 9 / 10; /* time to say so before the agent ends it */
     return (size_t)(slash - topic) < sizeof(job->account) &&
            snprintf(job->account, sizeof(job->account), "%.*s", (int)(slash - topic), topic) > 0 &&
            is_plain(job->stream) && strpbrk(job->to, "\"\\\r\n") == NULL;

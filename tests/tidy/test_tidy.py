@@ -136,7 +136,7 @@ class Tidy(unittest.TestCase):
     def test_length_sees_half_of_them(self):
         body = "    f();\n" * 20
         self.fails("length.py", {"common/a.c": f"int g(int x)\n{{\n{body}}}\n"},
-                   "0 of 1 functions are under 12 lines")
+                   "0 of 1 functions have under 12 lines")
 
     def test_length_passes(self):
         self.passes("length.py", {"common/a.c": "static int\nf(int x,\n  int y)\n{\n    return x;\n}\n"})

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/name.h"
 
 #define GRACE_US    SECONDS(2)
 #define SHUTDOWN_US MILLISECONDS(250)
@@ -278,54 +279,6 @@ static void drain(struct actuator *actuator, time_us now_us)
 
 /* --- the last words --- */
 
-/* Bytes of the UTF-8 character at `bytes`; 0: it is none. */
-static size_t character_bytes(const unsigned char *bytes, size_t n)
-{
-    const unsigned char lead = bytes[0];
-    const size_t n_needed = lead < 0x80   ? 1
-                            : lead < 0xc2 ? 0
-                            : lead < 0xe0 ? 2
-                            : lead < 0xf0 ? 3
-                                          : 4;
-
-    if (n_needed == 0 || lead > 0xf4 || n_needed > n) {
-        return 0;
-    }
-    for (size_t i = 1; i < n_needed; i++) {
-        if ((bytes[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    if ((lead == 0xe0 && bytes[1] < 0xa0) || (lead == 0xed && bytes[1] > 0x9f) ||
-        (lead == 0xf0 && bytes[1] < 0x90) || (lead == 0xf4 && bytes[1] > 0x8f) ||
-        (lead == 0xc2 && bytes[1] < 0xa0)) {
-        return 0;
-    }
-    return n_needed;
-}
-
-/* Copy text to the end of NUL-terminated `to`, as much as fits, with '?' for what is no UTF-8 or a
- * control character. */
-static void append_clean(char *to, size_t size, const char *bytes, size_t n)
-{
-    size_t n_to = strlen(to);
-
-    while (n > 0) {
-        size_t n_character = character_bytes((const unsigned char *)bytes, n);
-        const bool bad = n_character == 0 || (unsigned char)bytes[0] < 0x20 || bytes[0] == 0x7f;
-
-        n_character = n_character == 0 ? 1 : n_character;
-        if (n_to + n_character >= size) {
-            break;
-        }
-        memcpy(to + n_to, bad ? "?" : bytes, bad ? 1 : n_character);
-        n_to += bad ? 1 : n_character;
-        bytes += n_character;
-        n -= n_character;
-    }
-    to[n_to] = '\0';
-}
-
 /* The last line of the output that holds more than blanks. */
 static const char *last_line(const struct actuator *actuator, size_t *ret_n)
 {
@@ -360,6 +313,7 @@ static void describe(const struct actuator *actuator, const siginfo_t *info, tim
     size_t n_line;
     const char *line = last_line(actuator, &n_line);
     char *text = ret_end->text;
+    size_t n_text;
 
     text[0] = '\0';
     ret_end->epoch = actuator->epoch;
@@ -378,10 +332,10 @@ static void describe(const struct actuator *actuator, const siginfo_t *info, tim
     } else {
         ret_end->status = RECEIPT_SUCCEEDED;
     }
-    if (n_line > 0 && text[0] != '\0') {
-        append_clean(text, sizeof(ret_end->text), ": ", 2);
-    }
-    append_clean(text, sizeof(ret_end->text), line, n_line);
+    n_text = strlen(text);
+    (void)snprintf(text + n_text, sizeof(ret_end->text) - n_text, "%s%.*s",
+                   n_line > 0 && n_text > 0 ? ": " : "", (int)n_line, line);
+    name_make_clean(text);
 }
 
 /* --- ending --- */

@@ -1,0 +1,166 @@
+/* The aggregators that a client knows. Shell: waits on real links. */
+#include "client/servers.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/clock.h"
+
+/* How long the preferred server may take to connect while another one is connected already: well
+ * above a round trip, well below what a person notices. */
+#define PREFERRED_GRACE_US MILLISECONDS(200)
+
+/* Between two looks at whether a link has connected: the connection is made by the library's
+ * threads, which have no descriptor to wait on. */
+#define CONNECT_LOOK_US MILLISECONDS(2)
+
+static void sleep_us(time_us us)
+{
+    struct timespec pause = {.tv_sec = us / US_PER_S, .tv_nsec = (us % US_PER_S) * 1000};
+
+    (void)nanosleep(&pause, NULL);
+}
+
+static int server_open(struct server *server, const char *url, size_t n)
+{
+    const struct link_options options = {.receive_bytes_max = ANSWER_BYTES_MAX};
+
+    if (n == 0 || n >= sizeof(server->url)) {
+        return -EINVAL;
+    }
+    memcpy(server->url, url, n);
+    server->url[n] = '\0';
+    return link_open(LINK_ASK, server->url, &options, &server->link);
+}
+
+void servers_done(struct servers *servers)
+{
+    for (size_t i = 0; i < servers->n; i++) {
+        link_close(servers->list[i].link);
+    }
+    servers->n = 0;
+}
+
+int servers_init(const char *urls, struct servers *ret_servers)
+{
+    struct servers servers = {0};
+    int r;
+
+    for (const char *url = urls;; url++) {
+        size_t n = strcspn(url, ",");
+
+        r = servers.n == AGGREGATORS_MAX ? -EINVAL : server_open(&servers.list[servers.n], url, n);
+        if (r < 0) {
+            servers_done(&servers);
+            return r == -ENOMEM ? r : -EINVAL;
+        }
+        servers.n++;
+        url += n;
+        if (*url == '\0') {
+            break;
+        }
+    }
+    *ret_servers = servers;
+    return 0;
+}
+
+struct attempt attempt_begin(time_us timeout_us, time_us connect_us, bool repeatable)
+{
+    return (struct attempt){.deadline_us = clock_now_us() + timeout_us,
+                            .connect_us = connect_us,
+                            .repeatable = repeatable};
+}
+
+static size_t n_untried(const struct servers *servers, const struct attempt *attempt)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < servers->n; i++) {
+        n += attempt->tried[i] ? 0 : 1;
+    }
+    return n;
+}
+
+bool attempt_is_open(const struct servers *servers, const struct attempt *attempt)
+{
+    return n_untried(servers, attempt) > 0 && clock_now_us() < attempt->deadline_us;
+}
+
+static bool is_candidate(const struct servers *servers, const struct attempt *attempt, size_t i)
+{
+    return !attempt->tried[i] && link_n_pipes(servers->list[i].link) > 0;
+}
+
+/* The first connected server that was not tried, in the order of the list from the preferred one.
+ * Returns its index, or -1. */
+static int first_connected(const struct servers *servers, const struct attempt *attempt)
+{
+    for (size_t k = 0; k < servers->n; k++) {
+        size_t i = (servers->preferred + k) % servers->n;
+
+        if (is_candidate(servers, attempt, i)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* The server to ask now: the preferred one if it connects within its grace, else any. Returns its
+ * index, or -1 when none connects in time. */
+static int wait_connected(const struct servers *servers, const struct attempt *attempt)
+{
+    time_us started_us = clock_now_us();
+    time_us ends_us = MIN(started_us + attempt->connect_us, attempt->deadline_us);
+    time_us grace_ends_us = started_us + PREFERRED_GRACE_US;
+
+    if (attempt->tried[servers->preferred]) {
+        grace_ends_us = 0;
+    }
+    for (;;) {
+        time_us now_us = clock_now_us();
+        int i = first_connected(servers, attempt);
+
+        if (i >= 0 && ((size_t)i == servers->preferred || now_us >= grace_ends_us)) {
+            return i;
+        }
+        if (now_us >= ends_us) {
+            return i;
+        }
+        sleep_us(CONNECT_LOOK_US);
+    }
+}
+
+/* What one server may use of the time that is left: a fair share when others can be asked after
+ * it. */
+static time_us share_us(const struct servers *servers, const struct attempt *attempt)
+{
+    time_us left_us = MAX(attempt->deadline_us - clock_now_us(), MILLISECONDS(1));
+
+    return attempt->repeatable ? left_us / (time_us)n_untried(servers, attempt) : left_us;
+}
+
+int servers_ask(struct servers *servers, struct attempt *attempt, const uint8_t *bytes, size_t n,
+                struct link_message *ret_reply)
+{
+    int i = wait_connected(servers, attempt);
+    time_us timeout_us;
+    int r;
+
+    if (i < 0) {
+        return -EHOSTUNREACH;
+    }
+    timeout_us = share_us(servers, attempt);
+    attempt->server = (size_t)i;
+    attempt->tried[i] = true;
+    r = link_ask_wait(servers->list[i].link, bytes, n, timeout_us, ret_reply);
+    if (r == 0) {
+        servers->preferred = (size_t)i;
+        return 0;
+    }
+    servers->preferred = ((size_t)i + 1) % servers->n;
+    if (r == -ECONNRESET) {
+        attempt->tried[i] = !attempt->repeatable;
+    }
+    return r;
+}

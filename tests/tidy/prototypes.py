@@ -1,6 +1,7 @@
 """Every prototype in a header is documented, alone or as part of a group.
 
-usage: prototypes.py ROOT    a group: consecutive lines without a blank one, a comment first"""
+usage: prototypes.py ROOT    a group: consecutive lines without a blank one, a comment first;
+a comment on the same line is one, too"""
 import re
 
 from tree import LAYERS, Complaints, read, root_argument, walk, without_comments_and_strings
@@ -48,7 +49,9 @@ def main():
         for offset, name in statements(outer):
             n += 1
             line = outer.count("\n", 0, offset)
-            if not is_documented(lines, line):
+            end = outer.count("\n", 0, outer.index(";", offset))
+            beside = re.search(r";\s*/[*/]", lines[end])
+            if not beside and not is_documented(lines, line):
                 complaints.add(path, line + 1, f"{name}() has no comment above it")
     complaints.finish(n, "prototypes")
 

@@ -123,6 +123,7 @@ class Tidy(unittest.TestCase):
     # One comment speaks for a group; inline bodies and types are no prototypes.
     def test_prototypes_passes(self):
         self.passes("prototypes.py", {"common/a.h": COMMENT + "int a_one(void);\nint a_two(void);\n\n"
+                                      "int a_four(void); /* beside */\n\n"
                                       "typedef int (*a_hook)(void);\n\n"
                                       "static inline int a_three(void)\n{\n    return a_one();\n}\n"})
 
@@ -150,7 +151,8 @@ class Tidy(unittest.TestCase):
             self.fails("words.py", {"common/a.c": text}, saying)
 
     def test_words_passes(self):
-        self.passes("words.py", {"common/a.c": "/* Returns 0; the rest is ignored. */\n"})
+        self.passes("words.py", {"common/a.c": "/* Returns 0; the rest is ignored. */\n"
+                                  "/* How to use it:\n *\n *     f(1);\n */\n"})
 
     # Two spaces where clang-format wants four.
     def test_format_sees_it(self):

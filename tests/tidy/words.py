@@ -14,6 +14,9 @@ MACHINE = re.compile(r"(?<![\w.$})])/(?:work|home|root|tmp/wt)/")
 CODE = re.compile(r"^[\s*]*(?:(?:if|for|while|switch) ?\(.*[;{]|return\b[^.]*;|\w[\w.>\[\]-]* [-+|&]?= .*;"
                   r"|\w+\(.*\);|#\s*(?:include|define|if|endif)\b.*|\})\s*(?:\*/)?$")
 
+# Indented within a comment that has a margin of stars: an example for who reads the header.
+EXAMPLE = re.compile(r"^ \*    ")
+
 
 def is_script(path):
     with open(path, "rb") as file:
@@ -31,7 +34,7 @@ def check_words(complaints, path, text):
 def check_comments(complaints, path, text):
     for first, comment in comments(text):
         for number, line in enumerate(re.sub(r"^/[*/]|\*/$", "", comment).split("\n"), first):
-            if CODE.match(line):
+            if CODE.match(line) and not EXAMPLE.match(line):
                 complaints.add(path, number, f"code in a comment: {line.strip()}")
 
 

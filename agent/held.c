@@ -104,6 +104,42 @@ int held_read(struct held *held, char *bytes, size_t size, size_t *ret_n)
     return held_read_once(held->dir_fd, held->path, bytes, size, ret_n);
 }
 
+void held_retry(struct held *held)
+{
+    if (held->is_wanted && held->error != 0 && held->error != ENAMETOOLONG) {
+        held->fd = open_at(held->dir_fd, held->path);
+        held->is_open = held->fd >= 0;
+        held->error = held->is_open ? 0 : errno;
+    }
+}
+
+static int count_error(struct reader *reader, int r)
+{
+    if (r < 0 && r != -ENOENT && r != -ENODEV) {
+        reader->n_read_errors++;
+    }
+    return r;
+}
+
+int reader_held(struct reader *reader, struct held *held)
+{
+    return count_error(reader, held_read(held, reader->bytes, reader->size, &reader->n));
+}
+
+int reader_once(struct reader *reader, int dir_fd, const char *path)
+{
+    return count_error(reader,
+                       held_read_once(dir_fd, path, reader->bytes, reader->size, &reader->n));
+}
+
+int reader_parsed(struct reader *reader, int r)
+{
+    if (r == -EBADMSG) {
+        reader->n_parse_errors++;
+    }
+    return r;
+}
+
 enum value_state held_state(int error)
 {
     switch (-error) {

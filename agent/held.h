@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/metric.h"
 
@@ -38,8 +39,27 @@ int held_read(struct held *held, char *bytes, size_t size, size_t *ret_n);
 /* Close it; it is not wanted then. */
 void held_close(struct held *held);
 
+/* Try again to open what could not be opened: rights and mounts change. */
+void held_retry(struct held *held);
+
 /* Open, read and close a file once: for what is seldom read. As held_read(). */
 int held_read_once(int dir_fd, const char *path, char *bytes, size_t size, size_t *ret_n);
+
+/* Room that every file is read into, and a count of what went wrong. */
+struct reader {
+    char *bytes;
+    size_t size;
+    size_t n; /* bytes of the file that was read last */
+    uint64_t n_read_errors, n_parse_errors;
+};
+
+/* Read a held file, or one once, into the reader; what is missing by its nature (-ENOENT, -ENODEV)
+ * is not counted as an error. As held_read(). */
+int reader_held(struct reader *reader, struct held *held);
+int reader_once(struct reader *reader, int dir_fd, const char *path);
+
+/* Count `r` when it tells of a text that could not be parsed; returns it. */
+int reader_parsed(struct reader *reader, int r);
 
 /* Which state a value has for want of its file; `error` is a negative errno. */
 enum value_state held_state(int error);

@@ -1,0 +1,264 @@
+/* The sampler: what the kernel says of this host and its brokers, as values of a report. Shell.
+ *
+ * One beat reads; in longer beats limits are read again (a container can be resized while it runs)
+ * and brokers are looked for again (processes come and go). A broker that is found gone while it is
+ * read is looked for at once, so that a restart costs its rates one interval, and no more. */
+#include "agent/sampler.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/host.h"
+#include "agent/target.h"
+#include "common/cleanup.h"
+
+#define REFRESH_INTERVAL_US SECONDS(5)
+#define FIND_INTERVAL_US    SECONDS(10)
+
+/* While a broker is down, every process may have to be looked at. */
+#define FIND_AGAIN_INTERVAL_US SECONDS(1)
+
+/* Room for one file: /proc/net/dev of a host with two thousand interfaces, /proc/stat of one with
+ * thousands of interrupts. Touched only as far as files are long. */
+#define READER_BYTES (256 << 10)
+
+struct sampler {
+    const struct agent_config *config;
+    bool was_taken;
+    time_us refreshed_at_us, found_at_us;
+    uint64_t n_samples, n_library_errors;
+    struct host host;
+    struct surroundings around;
+    size_t n_targets;
+    struct target *targets;
+};
+
+static int open_root(const char *path, const char *sibling)
+{
+    char whole[CGROUPS_PATH_BYTES];
+    int n = snprintf(whole, sizeof(whole), "%s%s", path, sibling);
+
+    if (n < 0 || (size_t)n >= sizeof(whole)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return open(whole, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static uint64_t read_boot_hash(struct surroundings *around)
+{
+    struct reader *reader = &around->reader;
+
+    return reader_once(reader, around->proc_fd, "sys/kernel/random/boot_id") == 0
+               ? target_hash(1, reader->bytes, reader->n)
+               : 1;
+}
+
+void sampler_free(struct sampler *sampler)
+{
+    if (sampler == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < sampler->n_targets; i++) {
+        target_done(&sampler->targets[i]);
+    }
+    for (size_t i = 0; i < CGROUPS_CONTROLLERS; i++) {
+        chain_close(&sampler->around.agent_chains[i]);
+    }
+    host_close(&sampler->host);
+    match_processes_done(&sampler->around.all);
+    cleanup_close_fd(&sampler->around.proc_fd);
+    cleanup_close_fd(&sampler->around.sys_fd);
+    free(sampler->around.cgroups);
+    free(sampler->around.reader.bytes);
+    free(sampler->targets);
+    free(sampler);
+}
+
+static int allocate(struct sampler *sampler)
+{
+    struct surroundings *around = &sampler->around;
+    const struct broker_options *brokers = sampler->config->brokers.elements;
+    size_t n = sampler->config->brokers.n;
+
+    around->reader.bytes = malloc(READER_BYTES);
+    around->reader.size = READER_BYTES;
+    around->cgroups = calloc(1, sizeof(*around->cgroups));
+    sampler->targets = calloc(n > 0 ? n : 1, sizeof(*sampler->targets));
+    if (around->reader.bytes == NULL || around->cgroups == NULL || sampler->targets == NULL) {
+        return -ENOMEM;
+    }
+    sampler->n_targets = n;
+    for (size_t i = 0; i < n; i++) {
+        target_init(&sampler->targets[i], &brokers[i]);
+    }
+    return 0;
+}
+
+int sampler_new(const struct agent_config *config, struct sampler **ret_sampler)
+{
+    struct sampler *sampler = calloc(1, sizeof(*sampler));
+    int r;
+
+    if (sampler == NULL) {
+        return -ENOMEM;
+    }
+    sampler->config = config;
+    sampler->around.host = &sampler->host;
+    sampler->around.proc_fd = open_root(config->proc_root, "");
+    sampler->around.sys_fd = open_root(config->proc_root, "/../sys");
+    r = sampler->around.proc_fd < 0 ? -ENOENT : allocate(sampler);
+    if (r < 0) {
+        sampler_free(sampler);
+        return r;
+    }
+    host_open(&sampler->host, sampler->around.proc_fd, sampler->around.sys_fd);
+    sampler->around.boot_hash = read_boot_hash(&sampler->around);
+    *ret_sampler = sampler;
+    return 0;
+}
+
+/* Where the agent itself is: a cgroup that it is in too is not a broker's own. */
+static void find_self(struct surroundings *around)
+{
+    if (reader_once(&around->reader, around->proc_fd, "self/cgroup") < 0) {
+        around->reader.n = 0;
+    }
+    for (unsigned i = 0; i < CGROUPS_CONTROLLERS; i++) {
+        chain_open(&around->agent_chains[i], around->cgroups, i, around->reader.bytes,
+                   around->reader.n, "");
+    }
+    around->has_host_network = fstatat(around->proc_fd, "1/net/dev", &around->host_network, 0) ==
+                                   0 ||
+                               fstatat(around->proc_fd, "net/dev", &around->host_network, 0) == 0;
+}
+
+static void discover(struct sampler *sampler)
+{
+    cgroups_discover(sampler->around.cgroups, sampler->config->proc_root,
+                     sampler->config->cgroup_root != NULL ? sampler->config->cgroup_root : "",
+                     &sampler->n_library_errors);
+    find_self(&sampler->around);
+}
+
+static bool is_any_lost(const struct sampler *sampler)
+{
+    for (size_t i = 0; i < sampler->n_targets; i++) {
+        if (!sampler->targets[i].is_found) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Look for every broker; then, as all are known, decide who shares what with whom. */
+static void find_all(struct sampler *sampler, time_us now_us)
+{
+    struct surroundings *around = &sampler->around;
+
+    sampler->found_at_us = now_us;
+    sampler->refreshed_at_us = now_us;
+    around->all.n = 0;
+    if (is_any_lost(sampler)) {
+        discover(sampler);
+    }
+    for (size_t i = 0; i < sampler->n_targets; i++) {
+        target_find(&sampler->targets[i], around);
+    }
+    for (size_t i = 0; i < sampler->n_targets; i++) {
+        if (sampler->targets[i].is_found) {
+            target_share(&sampler->targets[i], sampler->targets, sampler->n_targets, around);
+            target_hold(&sampler->targets[i], around);
+        }
+    }
+}
+
+static void refresh_all(struct sampler *sampler, time_us now_us)
+{
+    sampler->refreshed_at_us = now_us;
+    for (size_t i = 0; i < sampler->n_targets; i++) {
+        if (sampler->targets[i].is_found) {
+            target_refresh(&sampler->targets[i], &sampler->around);
+        }
+    }
+}
+
+/* Read every broker that is found. Returns whether one is no more. */
+static bool take_all(struct sampler *sampler, time_us now_us)
+{
+    bool is_lost = false;
+
+    for (size_t i = 0; i < sampler->n_targets; i++) {
+        struct target *target = &sampler->targets[i];
+
+        if (target->is_found && target_take(target, now_us, &sampler->around) < 0) {
+            target_lose(target);
+            is_lost = true;
+        }
+    }
+    return is_lost;
+}
+
+static bool is_find_due(const struct sampler *sampler, time_us now_us)
+{
+    time_us since_us = now_us - sampler->found_at_us;
+
+    return !sampler->was_taken || since_us >= FIND_INTERVAL_US ||
+           (is_any_lost(sampler) && since_us >= FIND_AGAIN_INTERVAL_US);
+}
+
+void sampler_take(struct sampler *sampler, time_us now_us)
+{
+    bool is_refresh_due = !sampler->was_taken ||
+                          now_us - sampler->refreshed_at_us >= REFRESH_INTERVAL_US;
+
+    sampler->n_samples++;
+    if (is_refresh_due) {
+        host_refresh(&sampler->host, &sampler->around.reader);
+    }
+    host_take(&sampler->host, now_us, &sampler->around.reader);
+    if (is_find_due(sampler, now_us)) {
+        find_all(sampler, now_us);
+    } else if (is_refresh_due) {
+        refresh_all(sampler, now_us);
+    }
+    sampler->was_taken = true;
+    if (take_all(sampler, now_us)) {
+        find_all(sampler, now_us);
+        (void)take_all(sampler, now_us); /* those read already hold their values */
+    }
+}
+
+void sampler_host(const struct sampler *sampler, struct value ret_values[METRICS])
+{
+    memcpy(ret_values, sampler->host.values, sizeof(sampler->host.values));
+}
+
+void sampler_broker(const struct sampler *sampler, size_t index, struct broker_load *broker)
+{
+    const struct target *target = &sampler->targets[index];
+
+    assert(index < sampler->n_targets);
+    broker->state = target->is_found ? BROKER_UP : BROKER_DOWN;
+    broker->incarnation = target->incarnation;
+    memcpy(broker->values, target->values, sizeof(target->values));
+}
+
+void sampler_statistics(const struct sampler *sampler, struct sampler_statistics *ret_statistics)
+{
+    const struct surroundings *around = &sampler->around;
+
+    *ret_statistics = (struct sampler_statistics){
+        .n_samples = sampler->n_samples,
+        .n_read_errors = around->reader.n_read_errors,
+        .n_parse_errors = around->reader.n_parse_errors,
+        .n_resets = around->n_resets + sampler->host.n_resets,
+        .n_discoveries = around->n_discoveries,
+        .n_cgroup_library_errors = sampler->n_library_errors,
+    };
+}

@@ -1,0 +1,463 @@
+/* A target: one broker as the sampler follows it, from its processes to its values. Shell.
+ *
+ * Who a broker is: its root process, by pid and start time. Whose a counter is: that process and
+ * the cgroup's inode, together the `owner` that rate.c compares. A cgroup counts for a broker only
+ * when nobody else is known to be in it: not the hierarchy's root, not the agent's own, not another
+ * broker's. Else its processes are summed up, and the cgroup still tells the limits. */
+#include "agent/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/counters.h"
+#include "common/log.h"
+
+static const char v1_io_file[] = "blkio.throttle.io_service_bytes_recursive";
+
+uint64_t target_hash(uint64_t hash, const void *bytes, size_t n)
+{
+    const uint8_t *byte = bytes;
+
+    for (size_t i = 0; i < n; i++) {
+        hash = (hash ^ byte[i]) * 0x100000001b3ULL;
+    }
+    return hash;
+}
+
+static void set_all(struct target *target, enum value_state state)
+{
+    for (size_t i = 0; i < METRICS; i++) {
+        target->values[i] = value_absent(state);
+    }
+}
+
+void target_init(struct target *target, const struct broker_options *options)
+{
+    *target = (struct target){.options = options};
+    set_all(target, VALUE_GONE);
+}
+
+static void close_files(struct target *target)
+{
+    cpu_close(&target->cpu);
+    memory_close(&target->memory);
+    held_close(&target->io);
+    held_close(&target->network);
+}
+
+void target_lose(struct target *target)
+{
+    close_files(target);
+    family_close(&target->family);
+    for (size_t i = 0; i < CGROUPS_CONTROLLERS; i++) {
+        chain_close(&target->chains[i]);
+    }
+    target->is_found = false;
+    set_all(target, VALUE_GONE);
+}
+
+void target_done(struct target *target)
+{
+    target_lose(target);
+    match_processes_done(&target->processes);
+}
+
+/* Say once that a broker came or went. */
+static void say(struct target *target)
+{
+    if (target->was_said && target->said_found == target->is_found) {
+        return;
+    }
+    if (target->is_found) {
+        log_event(LOG_INFO, "broker_found", log_text("broker", target->options->id),
+                  log_number("pid", target->root.pid));
+    } else {
+        log_event(LOG_WARN, "broker_not_running", log_text("broker", target->options->id));
+    }
+    target->was_said = true;
+    target->said_found = target->is_found;
+}
+
+static uint64_t incarnation_of(const struct match_process *root, uint64_t boot_hash)
+{
+    uint64_t hash = target_hash(boot_hash, &root->start_ticks, sizeof(root->start_ticks));
+
+    hash = target_hash(hash, &root->pid, sizeof(root->pid));
+    return hash != 0 ? hash : 1;
+}
+
+/* Read /proc/PID/cgroup; a kernel without cgroups has none. */
+static void read_places(struct target *target, struct surroundings *around)
+{
+    char path[HELD_PATH_BYTES];
+
+    (void)snprintf(path, sizeof(path), "%d/cgroup", (int)target->root.pid);
+    if (reader_once(&around->reader, around->proc_fd, path) < 0) {
+        around->reader.n = 0;
+    }
+}
+
+static void open_chains(struct target *target, struct surroundings *around)
+{
+    const char *within = target->options->match.cgroup;
+
+    for (unsigned i = 0; i < CGROUPS_CONTROLLERS; i++) {
+        chain_open(&target->chains[i], around->cgroups, i, around->reader.bytes, around->reader.n,
+                   within != NULL ? within : "");
+    }
+}
+
+/* Which network namespace the broker is in. */
+static void identify_network(struct target *target, const struct surroundings *around)
+{
+    char path[HELD_PATH_BYTES];
+
+    (void)snprintf(path, sizeof(path), "%d/net/dev", (int)target->root.pid);
+    if (fstatat(around->proc_fd, path, &target->network_identity, 0) < 0) {
+        target->network_scope = TARGET_NETWORK_UNKNOWN;
+        target->network_error = held_state(-errno);
+    } else {
+        target->network_scope = TARGET_NETWORK_SHARED;
+    }
+}
+
+static bool is_same_process(const struct match_process *a, const struct match_process *b)
+{
+    return a->pid == b->pid && a->start_ticks == b->start_ticks;
+}
+
+/* Only a cgroup's processes are all the broker's; of others that match, the root is, and what comes
+ * from it. */
+static void keep_root(struct target *target, const struct match_process *root)
+{
+    const char *cgroup = target->options->match.cgroup;
+
+    if (cgroup == NULL || cgroup[0] == '\0') {
+        target->processes.list[0] = *root;
+        target->processes.n = 1;
+    }
+}
+
+/* Follow `root` from now on. */
+static void follow(struct target *target, const struct match_process *root,
+                   struct surroundings *around)
+{
+    uint64_t places_hash;
+
+    if (target->is_found && !is_same_process(&target->root, root)) {
+        target_lose(target);
+    }
+    target->root = *root;
+    target->incarnation = incarnation_of(root, around->boot_hash);
+    identify_network(target, around);
+    read_places(target, around);
+    places_hash = target_hash(1, around->reader.bytes, around->reader.n);
+    if (target->is_found && places_hash == target->places_hash) {
+        return;
+    }
+    target->places_hash = places_hash;
+    close_files(target);
+    open_chains(target, around);
+    target->is_found = true;
+    around->n_discoveries++;
+}
+
+void target_find(struct target *target, struct surroundings *around)
+{
+    struct match_view view = {
+        .proc_fd = around->proc_fd,
+        .cgroups = around->cgroups,
+        .bytes = around->reader.bytes,
+        .size = around->reader.size,
+        .all = &around->all,
+    };
+    struct match_process root;
+    int r;
+
+    r = match_find(&target->options->match, &view, &target->processes, &root);
+    if (r < 0) {
+        target_lose(target);
+        if (r == -EACCES) {
+            set_all(target, VALUE_DENIED); /* it may run where we must not look */
+        }
+    } else {
+        keep_root(target, &root);
+        follow(target, &root, around);
+    }
+    say(target);
+}
+
+static bool is_shared_with_target(const struct target *target, enum cgroups_controller controller,
+                                  const struct target *targets, size_t n_targets)
+{
+    for (size_t i = 0; i < n_targets; i++) {
+        if (&targets[i] != target && targets[i].is_found &&
+            chain_is_same(&targets[i].chains[controller], &target->chains[controller])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_same_namespace(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool is_network_shared(const struct target *target, const struct target *targets,
+                              size_t n_targets, const struct surroundings *around)
+{
+    if (around->has_host_network &&
+        is_same_namespace(&target->network_identity, &around->host_network)) {
+        return true;
+    }
+    for (size_t i = 0; i < n_targets; i++) {
+        if (&targets[i] != target && targets[i].is_found &&
+            targets[i].network_scope != TARGET_NETWORK_UNKNOWN &&
+            is_same_namespace(&targets[i].network_identity, &target->network_identity)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void target_share(struct target *target, const struct target *targets, size_t n_targets,
+                  const struct surroundings *around)
+{
+    bool is_changed = false;
+
+    for (unsigned i = 0; i < CGROUPS_CONTROLLERS; i++) {
+        struct chain *chain = &target->chains[i];
+        bool is_own = chain->is_seen && !chain->is_root &&
+                      !chain_is_same(chain, &around->agent_chains[i]) &&
+                      !is_shared_with_target(target, i, targets, n_targets);
+
+        is_changed = is_changed || is_own != chain->is_own;
+        chain->is_own = is_own;
+    }
+    if (is_changed) {
+        close_files(target);
+    }
+    if (target->network_scope != TARGET_NETWORK_UNKNOWN) {
+        target->network_scope = is_network_shared(target, targets, n_targets, around)
+                                    ? TARGET_NETWORK_SHARED
+                                    : TARGET_NETWORK_OWN;
+    }
+}
+
+/* Whether the cgroup counts bytes at all: v1's throttle files stay without a device on newer
+ * kernels until a rule exists, and v2's are not there unless the controller is enabled. */
+static bool counts_io(const struct chain *chain, struct surroundings *around)
+{
+    struct reader *reader = &around->reader;
+    struct counters_traffic traffic;
+
+    if (!chain->is_own) {
+        return false;
+    }
+    if (chain->is_v2) {
+        return chain_read(chain, 0, "io.stat", reader) == 0;
+    }
+    return chain_read(chain, 0, v1_io_file, reader) == 0 &&
+           counters_blkio(reader->bytes, reader->n, &around->host->stacked, &traffic) == 0;
+}
+
+static void hold_io(struct target *target, struct surroundings *around)
+{
+    const struct chain *chain = &target->chains[CGROUPS_IO];
+
+    target->is_io_of_cgroup = counts_io(chain, around);
+    if (!target->is_io_of_cgroup) {
+        held_close(&target->io);
+    } else if (!target->io.is_wanted) {
+        chain_hold(chain, 0, chain->is_v2 ? "io.stat" : v1_io_file, &target->io);
+    }
+}
+
+static void hold_network(struct target *target, struct surroundings *around)
+{
+    char path[HELD_PATH_BYTES];
+
+    if (target->network_scope != TARGET_NETWORK_OWN) {
+        held_close(&target->network);
+    } else if (!target->network.is_wanted) {
+        (void)snprintf(path, sizeof(path), "%d/net/dev", (int)target->root.pid);
+        held_open(&target->network, around->proc_fd, path, false);
+    }
+}
+
+/* Take over which processes there are. */
+static void hold_family(struct target *target, struct surroundings *around)
+{
+    struct family_wants wants = {
+        .cpu = !target->chains[CGROUPS_CPUACCT].is_own,
+        .memory = !target->chains[CGROUPS_MEMORY].is_own,
+        .io = !target->is_io_of_cgroup,
+    };
+    struct match_view view = {
+        .proc_fd = around->proc_fd,
+        .bytes = around->reader.bytes,
+        .size = around->reader.size,
+        .all = &around->all,
+    };
+
+    if (wants.cpu || wants.memory || wants.io) {
+        (void)match_descendants(&view, &target->processes);
+    }
+    family_set(&target->family, &target->root, &target->processes, around->proc_fd, wants,
+               &around->reader, &target->cpu.process_rate, &target->io_rate);
+}
+
+void target_hold(struct target *target, struct surroundings *around)
+{
+    hold_io(target, around);
+    hold_family(target, around);
+    target->cpu.quota = &target->chains[CGROUPS_CPU];
+    target->cpu.usage = &target->chains[CGROUPS_CPUACCT];
+    target->cpu.cpuset = &target->chains[CGROUPS_CPUSET];
+    target->memory.chain = &target->chains[CGROUPS_MEMORY];
+    hold_network(target, around);
+    target_refresh(target, around);
+}
+
+void target_refresh(struct target *target, struct surroundings *around)
+{
+    cpu_refresh(&target->cpu, &around->reader);
+    memory_refresh(&target->memory, around->host->values[METRIC_MEMORY_LIMIT_BYTES],
+                   &around->reader);
+    family_retry(&target->family);
+    held_retry(&target->io);
+    held_retry(&target->network);
+}
+
+/* Whose the counters of a chain are. */
+static uint64_t owner_of(const struct target *target, const struct chain *chain, bool is_of_cgroup)
+{
+    uint64_t hash = target->incarnation;
+
+    if (is_of_cgroup) {
+        hash = target_hash(hash, &chain->identity.st_ino, sizeof(chain->identity.st_ino));
+    }
+    return hash;
+}
+
+/* Take the outcome of reading bytes in and out into its rate and two values. */
+static void step_traffic(struct rate *rate, time_us now_us, uint64_t owner, int r,
+                         const struct counters_traffic *traffic, uint64_t *n_resets,
+                         struct value *ret_in, struct value *ret_out)
+{
+    if (r < 0) {
+        rate_miss(rate, held_state(r));
+    } else {
+        const uint64_t counts[] = {traffic->in_bytes, traffic->out_bytes};
+
+        *n_resets += rate_step(rate, now_us, owner, counts, 2);
+    }
+    *ret_in = rate_per_second(rate, 0);
+    *ret_out = rate_per_second(rate, 1);
+}
+
+static int take_io(struct target *target, time_us now_us, struct surroundings *around)
+{
+    const struct chain *chain = &target->chains[CGROUPS_IO];
+    struct reader *reader = &around->reader;
+    struct counters_traffic traffic = {0};
+    int r;
+
+    if (target->is_io_of_cgroup) {
+        r = reader_held(reader, &target->io);
+        if (r == -ENODEV) {
+            return r;
+        }
+        if (r == 0) {
+            r = reader_parsed(reader,
+                              (chain->is_v2 ? counters_io_stat : counters_blkio)(
+                                  reader->bytes, reader->n, &around->host->stacked, &traffic));
+        }
+    } else {
+        r = family_io(&target->family, reader, &traffic);
+    }
+    step_traffic(&target->io_rate, now_us, owner_of(target, chain, target->is_io_of_cgroup), r,
+                 &traffic, &around->n_resets, &target->values[METRIC_DISK_READ_BYTES_PER_S],
+                 &target->values[METRIC_DISK_WRITE_BYTES_PER_S]);
+    return r == -ENODEV ? r : 0;
+}
+
+static void take_space(struct target *target)
+{
+    const char *directory = target->options->data_directory;
+
+    if (directory == NULL || directory[0] == '\0') {
+        target->values[METRIC_DISK_USED_BYTES] = value_absent(VALUE_UNCONFIGURED);
+        target->values[METRIC_DISK_TOTAL_BYTES] = value_absent(VALUE_UNCONFIGURED);
+        return;
+    }
+    host_space(directory, target->values);
+}
+
+static void take_network(struct target *target, time_us now_us, struct surroundings *around)
+{
+    struct reader *reader = &around->reader;
+    struct counters_traffic traffic = {0};
+    enum value_state why = VALUE_SHARED;
+    int r;
+
+    target->values[METRIC_NET_SPEED_BYTES_PER_S] =
+        target->options->network_bytes_per_s > 0
+            ? value_of((double)target->options->network_bytes_per_s)
+            : around->host->speed;
+    if (target->network_scope != TARGET_NETWORK_OWN) {
+        if (target->network_scope == TARGET_NETWORK_UNKNOWN) {
+            why = target->network_error;
+        }
+        target->values[METRIC_NET_RX_BYTES_PER_S] = value_absent(why);
+        target->values[METRIC_NET_TX_BYTES_PER_S] = value_absent(why);
+        return;
+    }
+    r = reader_held(reader, &target->network);
+    if (r == 0) {
+        r = reader_parsed(reader,
+                          counters_net_dev(reader->bytes, reader->n, NULL, false, &traffic));
+    }
+    step_traffic(&target->network_rate, now_us,
+                 target_hash(target->incarnation, &traffic.members, sizeof(traffic.members)), r,
+                 &traffic, &around->n_resets, &target->values[METRIC_NET_RX_BYTES_PER_S],
+                 &target->values[METRIC_NET_TX_BYTES_PER_S]);
+}
+
+int target_take(struct target *target, time_us now_us, struct surroundings *around)
+{
+    const struct chain *usage = &target->chains[CGROUPS_CPUACCT];
+    struct reader *reader = &around->reader;
+    int r;
+
+    /* First of all: a held net/dev would read on after the process has ended. */
+    r = family_check(&target->family, reader);
+    if (r == -ENODEV) {
+        return r;
+    }
+    if (r < 0) {
+        set_all(target, held_state(r));
+        return 0;
+    }
+    r = cpu_take(&target->cpu, &target->family, now_us, owner_of(target, usage, usage->is_own),
+                 around->host->values[METRIC_CPU_LIMIT_CORES], reader, &around->n_resets,
+                 target->values);
+    if (r < 0) {
+        return r;
+    }
+    r = memory_take(&target->memory, &target->family,
+                    around->host->values[METRIC_MEMORY_LIMIT_BYTES], reader, target->values);
+    if (r < 0) {
+        return r;
+    }
+    r = take_io(target, now_us, around);
+    if (r < 0) {
+        return r;
+    }
+    take_space(target);
+    take_network(target, now_us, around);
+    return 0;
+}

@@ -143,6 +143,17 @@ static void on_poll_failed(struct agent *agent, const struct agent_event *event,
     back_off(agent, poll, event->now_us);
 }
 
+/* The wait after a failure is over when the connection is there again. */
+static void on_connected(struct agent *agent, const struct agent_event *event)
+{
+    struct agent_poll *poll = &agent->polls[event->aggregator];
+
+    if (!poll->asked) {
+        poll->ask_at_us = MIN(poll->ask_at_us,
+                              MAX(event->now_us, poll->asked_us + AGENT_POLL_GAP_IDLE_US));
+    }
+}
+
 static void take_decision(struct agent *agent, const struct agent_event *event,
                           const struct decision *decision, struct agent_effects *effects)
 {
@@ -312,6 +323,9 @@ void agent_step(struct agent *agent, const struct agent_event *event,
         break;
     case AGENT_SAMPLED:
         on_sampled(agent, event, ret_effects);
+        break;
+    case AGENT_CONNECTED:
+        on_connected(agent, event);
         break;
     case AGENT_POLL_REPLIED:
         on_poll_replied(agent, event, ret_effects);

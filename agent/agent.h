@@ -37,6 +37,7 @@ enum agent_event_kind {
     AGENT_WOKEN,          /* wake_at_us has come */
     AGENT_SAMPLED,        /* a sample was asked for and is in `report` */
     AGENT_POLL_REPLIED,   /* `aggregator` sent `reply` */
+    AGENT_CONNECTED,      /* `aggregator` can be asked again */
     AGENT_POLL_FAILED,    /* it could not be asked, or will not reply; `text` says why */
     AGENT_ACTUATOR_ENDED, /* that of decision (`epoch`, `seq`), with `status` and `text` */
 };
@@ -46,7 +47,7 @@ struct agent_event {
     time_us now_us;
     struct report *report; /* SAMPLED: stamped by the step; must stay as it is until the next one */
     time_us seen_us;       /* SAMPLED: everything in the report was true at that time or later */
-    size_t aggregator;     /* POLL_… */
+    size_t aggregator;     /* CONNECTED, POLL_… */
     const struct poll_reply *reply;
     uint64_t epoch, seq; /* ACTUATOR_ENDED */
     enum receipt_status status;

@@ -367,6 +367,22 @@ static void test_away(void **state)
     assert_int_equal(w->effects.n_asks, 1);
 }
 
+/* A connection that is there again ends the wait, but not more often than polls may be. */
+static void test_connected(void **state)
+{
+    struct world *w = *state;
+
+    wait_for(w, AGENT_POLL_GAP_IDLE_US);
+    fail_poll(w, 0);
+    step(w, (struct agent_event){.kind = AGENT_CONNECTED, .aggregator = 0});
+    assert_int_equal(w->effects.n_asks, 1);
+    fail_poll(w, 0);
+    step(w, (struct agent_event){.kind = AGENT_CONNECTED, .aggregator = 0});
+    assert_int_equal(w->effects.n_asks, 0);
+    step(w, (struct agent_event){.kind = AGENT_CONNECTED, .aggregator = 1});
+    assert_int_equal(w->effects.n_asks, 0);
+}
+
 /* An aggregator that answers at once and holds nothing is not asked in a tight loop. */
 static void test_no_tight_loop(void **state)
 {
@@ -454,6 +470,7 @@ int main(void)
         CASE(test_expired_after_stop),
         CASE(test_two_aggregators),
         CASE(test_away),
+        CASE(test_connected),
         CASE(test_no_tight_loop),
         CASE(test_applied_seq),
         CASE(test_strays),

@@ -19,6 +19,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -564,7 +565,7 @@ static void commit_node(struct fleet_node *node, const struct report *report, si
 static void add_present(struct value *sum, struct value value)
 {
     if (value_is_present(value)) {
-        *sum = value_of(sum->number + value.number);
+        *sum = value_of(MIN(sum->number + value.number, DBL_MAX));
     }
 }
 

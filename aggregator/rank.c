@@ -2,6 +2,7 @@
 #include "aggregator/rank.h"
 
 #include <assert.h>
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,16 +27,22 @@ const char *rank_resource_name(enum rank_resource resource)
     return names[resource];
 }
 
+/* A sum of believable numbers can still leave the range of a double. */
+static struct value value_within(double number)
+{
+    return value_of(MIN(number, DBL_MAX));
+}
+
 static struct value scaled(struct value value, double factor)
 {
-    return value_is_present(value) ? value_of(value.number * factor) : value;
+    return value_is_present(value) ? value_within(value.number * factor) : value;
 }
 
 /* Both when both are known, else the one that is; absent only when both are. */
 static struct value sum_of(struct value a, struct value b)
 {
     if (value_is_present(a) && value_is_present(b)) {
-        return value_of(a.number + b.number);
+        return value_within(a.number + b.number);
     }
     return value_is_present(a) ? a : b;
 }

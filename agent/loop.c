@@ -244,16 +244,17 @@ static time_us sample_broker(struct loop *loop, size_t index, time_us now_us)
 {
     const struct broker_options *options = &loop->brokers[index];
     struct broker_load *broker = report_add_broker(&loop->report);
+    time_us seen_us = now_us;
 
     assert(broker != NULL);
     (void)snprintf(broker->id, sizeof(broker->id), "%s", options->id);
     (void)snprintf(broker->address, sizeof(broker->address), "%s", options->address);
     broker->actuator = options->actuator.type != ACTUATOR_NONE;
     sampler_broker(loop->sampler, index, broker);
-    if (loop->sources[index] == NULL) {
-        return now_us;
+    if (loop->sources[index] != NULL) {
+        seen_us = source_fill(loop->sources[index], now_us, &loop->report, broker);
     }
-    return MIN(now_us, source_fill(loop->sources[index], now_us, &loop->report, broker));
+    return seen_us;
 }
 
 static void sample(struct loop *loop)
@@ -265,7 +266,9 @@ static void sample(struct loop *loop)
     report_clear(&loop->report);
     sampler_host(loop->sampler, loop->report.host);
     for (size_t i = 0; i < loop->config->brokers.n; i++) {
-        seen_us = MIN(seen_us, sample_broker(loop, i, now_us));
+        const time_us broker_seen_us = sample_broker(loop, i, now_us);
+
+        seen_us = MIN(seen_us, broker_seen_us);
     }
     loop->sample_seconds = (double)(clock_now_us() - now_us) / (double)US_PER_S;
     loop->page_is_old = true;

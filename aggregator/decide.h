@@ -58,6 +58,8 @@ struct decide {
     struct move moves[MOVES_MAX];
 };
 
+/* No moves. The epoch must be above that of every aggregator before; `deadline_us` is a move's
+ * time. */
 void decide_init(struct decide *decide, uint64_t epoch, time_us deadline_us);
 
 /* Plan to move `topic` to `broker`, or with `dry_run` only say what would happen. Fills `status`,

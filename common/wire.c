@@ -481,22 +481,15 @@ static int get_absent(struct reader *in, struct value *ret_value)
 
 static int get_value(struct reader *in, const struct field *field, void *ret_at)
 {
-    struct value *ret_value = ret_at;
-    enum cursor_type type;
     double number;
-    int r = cursor_peek(&in->cursor, &type);
 
-    if (r < 0) {
-        return r;
+    if (cursor_get_real(&in->cursor, &number) < 0) {
+        return get_absent(in, ret_at);
     }
-    if (type == CURSOR_ARRAY) {
-        return get_absent(in, ret_value);
+    if (number < 0) {
+        return FAIL(in, -EBADMSG, "%s is negative", field->name);
     }
-    r = get_real(in, field, &number);
-    if (r < 0) {
-        return r;
-    }
-    *ret_value = value_of(number);
+    *(struct value *)ret_at = value_of(number);
     return 0;
 }
 

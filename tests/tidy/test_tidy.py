@@ -114,6 +114,17 @@ class Tidy(unittest.TestCase):
                                "unsigned long f(const char *s)\n{\n    return strlen(s);\n}\n")
         self.passes("pure.py", {}, library)
 
+    # Two files that each define a function of the same name.
+    def test_twice_sees_it(self):
+        write(self.root, {"a.c": "int f(void);\nint f(void)\n{\n    return 1;\n}\n"})
+        library = os.path.join(self.root, "lib.a")
+        things = [os.path.join(self.root, f"{name}.c.o") for name in ("agent_x", "aggregator_y")]
+        for thing in things:
+            subprocess.run(["cc", "-c", os.path.join(self.root, "a.c"), "-o", thing], check=True)
+        subprocess.run(["ar", "crT", library, *things], check=True)
+        self.fails("twice.py", {}, "f is defined in", library)
+        self.passes("twice.py", {}, self.archive("int g(void);\nint g(void)\n{\n    return 1;\n}\n"))
+
     # A prototype alone, without a word.
     def test_prototypes_sees_a_silent_one(self):
         self.fails("prototypes.py", {"common/a.h": COMMENT + "int a_one(void);\n\nint a_two(int x,\n"

@@ -480,7 +480,7 @@ static void publish_pages(struct loop *loop)
         return;
     }
     collect(loop);
-    metrics_page(&buffer, &loop->numbers);
+    agent_metrics_page(&buffer, &loop->numbers);
     if (!buffer.overflowed) {
         publish_page(loop, "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8",
                      buffer.bytes, buffer.n);

@@ -170,7 +170,7 @@ static void put_sources(struct buffer *buffer, const struct page_numbers *number
     }
 }
 
-void metrics_page(struct buffer *buffer, const struct page_numbers *numbers)
+void agent_metrics_page(struct buffer *buffer, const struct page_numbers *numbers)
 {
     put_build(buffer, numbers);
     put_reports(buffer, numbers);

@@ -46,6 +46,6 @@ struct page_numbers {
 };
 
 /* Write the page; a page too long for the buffer sets its `overflowed`. */
-void metrics_page(struct buffer *buffer, const struct page_numbers *numbers);
+void agent_metrics_page(struct buffer *buffer, const struct page_numbers *numbers);
 
 #endif

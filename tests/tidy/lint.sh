@@ -1,0 +1,17 @@
+#!/bin/sh
+# clang-tidy over every C file that the build compiles: lint.sh ROOT BUILD
+set -eu
+command -v clang-tidy >/dev/null || exit 77
+cd "$1"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+/usr/bin/python3 - "$2" <<'PYTHON' | xargs -0 -n 4 -P "$(nproc)" clang-tidy -quiet -p "$2" >"$log" 2>&1 || status=$?
+import json, os, sys
+names = {os.path.realpath(os.path.join(c["directory"], c["file"]))
+         for c in json.load(open(os.path.join(sys.argv[1], "compile_commands.json")))}
+sys.stdout.write("\0".join(sorted(names)))
+PYTHON
+if [ "${status:-0}" -ne 0 ]; then
+    grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed|^Use -header-filter' "$log" || true
+    exit 1
+fi

@@ -44,7 +44,7 @@ AGGREGATORS = "aggregators: [{reports: tcp://127.0.0.1:7701, decisions: tcp://12
 ])
 def test_bad_configuration(program, text, sentence, folder):
     code, error = check(program, folder, text)
-    assert code == 1
+    assert code == 78
     assert sentence in error
     assert len(error.splitlines()) == 1
 
@@ -70,14 +70,14 @@ def test_printed_configuration(program, text, folder):
 def test_help_and_version(program):
     helped, versioned = run(program, "--help"), run(program, "--version")
     assert helped.returncode == versioned.returncode == 0
-    assert helped.stdout.lower().startswith("usage: " + program)
+    assert program in helped.stdout and "--version" in helped.stdout
     assert versioned.stdout.split()[0] == program
     assert run(program, "--no-such-option").returncode == 64
 
 
 def test_config_that_is_not_there():
     done = run("evenkeel-agent", "--config", "/nonexistent/agent.yaml")
-    assert done.returncode == 1
+    assert done.returncode == 78
     assert "/nonexistent/agent.yaml" in done.stderr
 
 
@@ -105,7 +105,7 @@ def test_clean_end(number, aggregator, start_agent):
 
 # An agent without anybody to report to keeps its loop quiet: under 2 % of a core.
 def test_waiting_is_cheap(aggregator, start_agent):
-    agent = start_agent("host-1", [aggregator], [{"id": "b1", "match": {"port": 1}}])
+    agent = start_agent("host-1", [aggregator], [{"id": "b1", "match": {"pid_file": "/none"}}])
     aggregator.kill()
     before = agent.metrics()["process_cpu_seconds_total"]
     started = time.monotonic()
@@ -114,7 +114,7 @@ def test_waiting_is_cheap(aggregator, start_agent):
     assert spent < 0.1
 
 
-# The same port cannot be watched by two programs' worth of logs: every line is one JSON event.
+# Every line of the log is one JSON event.
 def test_log_is_json(aggregator, start_agent):
     agent = start_agent("host-1", [aggregator], [])
     assert isinstance(agent, Agent)

@@ -28,13 +28,15 @@ void family_retry(struct family *family)
     }
 }
 
-/* A file of a process that has ended does not exist, or says that there is no such process. */
-static int read_member(struct reader *reader, struct held *held)
+/* A file of a process that has ended does not exist, or says that there is no such process. The
+ * root was seen alive in this beat: a file that it lacks is one that this kernel does not have. */
+static int read_member(const struct family *family, const struct family_member *member,
+                       struct held *held, struct reader *reader)
 {
     int r;
 
     r = reader_held(reader, held);
-    return r == -ENOENT ? -ENODEV : r;
+    return r == -ENOENT && member != &family->members[0] ? -ENODEV : r;
 }
 
 /* Its own time and that of the children that it waited for. */
@@ -49,9 +51,9 @@ static int read_stat(struct family_member *member, struct reader *reader)
     struct counters_process process;
     int r;
 
-    r = read_member(reader, &member->stat);
+    r = reader_held(reader, &member->stat);
     if (r < 0) {
-        return r;
+        return r == -ENOENT ? -ENODEV : r;
     }
     r = reader_parsed(reader, counters_process_stat(reader->bytes, reader->n, &process));
     if (r < 0) {
@@ -108,12 +110,13 @@ int family_memory(struct family *family, struct reader *reader,
         return -E2BIG;
     }
     for (size_t i = 0; i < family->n; i++) {
-        int r = read_member(reader, &family->members[i].status);
+        struct family_member *member = &family->members[i];
+        int r = read_member(family, member, &member->status, reader);
 
         if (r == 0) {
             r = reader_parsed(reader, counters_process_status(reader->bytes, reader->n, &memory));
         }
-        if (r == -ENODEV || r == -ENODATA) {
+        if (i > 0 && (r == -ENODEV || r == -ENODATA)) {
             continue; /* ended, or ending */
         }
         if (r < 0) {
@@ -134,7 +137,8 @@ int family_io(struct family *family, struct reader *reader, struct counters_traf
         return -E2BIG;
     }
     for (size_t i = 0; i < family->n; i++) {
-        int r = read_member(reader, &family->members[i].io);
+        struct family_member *member = &family->members[i];
+        int r = read_member(family, member, &member->io, reader);
 
         if (r == 0) {
             r = reader_parsed(reader, counters_process_io(reader->bytes, reader->n, &traffic));
@@ -220,7 +224,7 @@ static void join_rates(struct family *family, struct family_member *member, stru
     if (family->wants.cpu && read_stat(member, reader) == 0) {
         rate_join(cpu_rate, 0, member->ticks);
     }
-    if (family->wants.io && read_member(reader, &member->io) == 0 &&
+    if (family->wants.io && read_member(family, member, &member->io, reader) == 0 &&
         counters_process_io(reader->bytes, reader->n, &traffic) == 0) {
         rate_join(io_rate, 0, traffic.in_bytes);
         rate_join(io_rate, 1, traffic.out_bytes);

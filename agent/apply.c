@@ -30,7 +30,7 @@
 #define TAIL_BYTES_MAX 1024
 
 /* Output read at a time, a pipe's capacity, and how long it is left alone after that much. */
-#define DRAIN_BYTES_MAX (64 * 1024)
+#define DRAIN_BYTES_MAX ((size_t)64 * 1024)
 #define DRAIN_PAUSE_US  MILLISECONDS(20)
 
 #define N_VARIABLES 6

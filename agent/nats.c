@@ -25,7 +25,7 @@
 #define NATS_DEPTH_MAX 32
 
 /* Far above a name (255 bytes) and a subject filter; far below what hurts. */
-#define NATS_TOKEN_BYTES_MAX (64 * 1024)
+#define NATS_TOKEN_BYTES_MAX ((size_t)64 * 1024)
 
 /* yajl is fed so much at a time, so that an endless token is noticed. */
 #define NATS_SLICE_BYTES 4096
@@ -116,22 +116,22 @@ static const struct edge {
 
 static const struct field {
     enum scope scope;
-    const char *key;
     enum field_type type;
+    const char *key;
     size_t offset; /* in the parser; of a count, a text or a bool */
 } fields[] = {
-    {SCOPE_VARZ, "server_name", FIELD_TEXT, AT(server_name)},
-    {SCOPE_ACCOUNT, "name", FIELD_TEXT, AT(account)},
-    {SCOPE_STREAM, "name", FIELD_TEXT, AT(stream_name)},
-    {SCOPE_STREAM_CLUSTER, "leader", FIELD_TEXT, AT(stream_leader)},
-    {SCOPE_REPLICA, "name", FIELD_TEXT, AT(replica.name)},
-    {SCOPE_REPLICA, "offline", FIELD_FLAG, AT(replica.offline)},
-    {SCOPE_STATE, "messages", FIELD_COUNT, AT(stream.messages)},
-    {SCOPE_STATE, "bytes", FIELD_COUNT, AT(stream.bytes)},
-    {SCOPE_STATE, "last_seq", FIELD_COUNT, AT(stream.last_seq)},
-    {SCOPE_STATE, "consumer_count", FIELD_COUNT, AT(stream.consumers)},
-    {SCOPE_CONSUMER, "num_pending", FIELD_COUNT, AT(consumer.pending)},
-    {SCOPE_CONSUMER_CLUSTER, "leader", FIELD_TEXT, AT(consumer.leader)},
+    {SCOPE_VARZ, FIELD_TEXT, "server_name", AT(server_name)},
+    {SCOPE_ACCOUNT, FIELD_TEXT, "name", AT(account)},
+    {SCOPE_STREAM, FIELD_TEXT, "name", AT(stream_name)},
+    {SCOPE_STREAM_CLUSTER, FIELD_TEXT, "leader", AT(stream_leader)},
+    {SCOPE_REPLICA, FIELD_TEXT, "name", AT(replica.name)},
+    {SCOPE_REPLICA, FIELD_FLAG, "offline", AT(replica.offline)},
+    {SCOPE_STATE, FIELD_COUNT, "messages", AT(stream.messages)},
+    {SCOPE_STATE, FIELD_COUNT, "bytes", AT(stream.bytes)},
+    {SCOPE_STATE, FIELD_COUNT, "last_seq", AT(stream.last_seq)},
+    {SCOPE_STATE, FIELD_COUNT, "consumer_count", AT(stream.consumers)},
+    {SCOPE_CONSUMER, FIELD_COUNT, "num_pending", AT(consumer.pending)},
+    {SCOPE_CONSUMER_CLUSTER, FIELD_TEXT, "leader", AT(consumer.leader)},
 };
 
 /* Where the parser stands, and the key that was read last there. */

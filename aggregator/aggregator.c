@@ -157,8 +157,9 @@ static void take_report(struct aggregator *aggregator, const struct aggregator_e
     aggregator->statistics.n_reports[verdict]++;
     if (verdict != FLEET_ACCEPTED) {
         line = add_line(aggregator, effects, true, "report_refused");
-        add_text(line, "node", report->node);
+        /* The reason first: repeats are told apart by it, and ids can be made up without end. */
         add_text(line, "reason", fleet_verdict_name(verdict));
+        add_text(line, "node", report->node);
         return;
     }
     aggregator->ranking_is_old = true;

@@ -368,7 +368,7 @@ static void test_owner_conflict(void **state)
     reports(story, report);
     assert_int_equal(n_of(story, AGGREGATOR_LOG), 1);
     assert_string_equal(story->aggregator->lines[0].event, "report_refused");
-    assert_string_equal(story->aggregator->lines[0].fields[1].text, "owner_conflict");
+    assert_string_equal(story->aggregator->lines[0].fields[0].text, "owner_conflict");
     answer = asks(story, query_of(QUERY_STATUS, "", ""));
     assert_int_equal(answer->fleet.n_reports, 1);
     assert_int_equal(answer->fleet.n_reports_refused, 1);

@@ -2,6 +2,7 @@
 #include "client/servers.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,9 +12,9 @@
  * above a round trip, well below what a person notices. */
 #define PREFERRED_GRACE_US MILLISECONDS(200)
 
-/* Between two looks at whether a link has connected: the connection is made by the library's
- * threads, which have no descriptor to wait on. */
-#define CONNECT_LOOK_US MILLISECONDS(2)
+/* Between two looks at whether a link can be asked: its connections are made by threads of their
+ * own, and several links have no one descriptor to wait on. */
+#define LOOK_US MILLISECONDS(1)
 
 static void sleep_us(time_us us)
 {
@@ -127,7 +128,7 @@ static int wait_connected(const struct servers *servers, const struct attempt *a
         if (now_us >= ends_us) {
             return i;
         }
-        sleep_us(CONNECT_LOOK_US);
+        sleep_us(LOOK_US);
     }
 }
 
@@ -140,27 +141,75 @@ static time_us share_us(const struct servers *servers, const struct attempt *att
     return attempt->repeatable ? left_us / (time_us)n_untried(servers, attempt) : left_us;
 }
 
+/* Send as soon as the link takes it: a connection that was told of may still be busy with the
+ * request before, which ends within microseconds, or be about to go. */
+static int send_question(struct link *link, const uint8_t *bytes, size_t n, time_us until_us,
+                         time_us deadline_us)
+{
+    for (;;) {
+        time_us now_us = clock_now_us();
+        int r = link_ask(link, bytes, n, MAX(deadline_us - now_us, MILLISECONDS(1)));
+
+        if (r != -EAGAIN) {
+            return r;
+        }
+        if (now_us >= until_us) {
+            return -EHOSTUNREACH;
+        }
+        sleep_us(LOOK_US);
+    }
+}
+
+/* Wait for what link_ask() brings: it ends by itself at the deadline, and is given a little more.
+ */
+static int await_reply(struct link *link, time_us deadline_us, struct link_message *ret_reply)
+{
+    const time_us ends_us = deadline_us + SECONDS(1);
+
+    for (;;) {
+        struct pollfd readable = {.fd = link_fd(link), .events = POLLIN};
+        time_us left_us = ends_us - clock_now_us();
+        int r = link_receive(link, ret_reply);
+
+        if (r != -EAGAIN) {
+            return r;
+        }
+        if (left_us <= 0) {
+            return -ETIMEDOUT;
+        }
+        (void)poll(&readable, 1, (int)(left_us / US_PER_MS) + 1);
+    }
+}
+
+static int server_ask(struct link *link, const struct attempt *attempt, time_us timeout_us,
+                      const uint8_t *bytes, size_t n, struct link_message *ret_reply)
+{
+    time_us now_us = clock_now_us();
+    int r = send_question(link, bytes, n, now_us + MIN(timeout_us, attempt->connect_us),
+                          now_us + timeout_us);
+
+    if (r == 0) {
+        r = await_reply(link, now_us + timeout_us, ret_reply);
+    }
+    return r == -EBUSY ? -ETIMEDOUT : r; /* the one before has not ended, long after its deadline */
+}
+
 int servers_ask(struct servers *servers, struct attempt *attempt, const uint8_t *bytes, size_t n,
                 struct link_message *ret_reply)
 {
-    int i = wait_connected(servers, attempt);
-    time_us timeout_us;
-    int r;
+    int r = -EHOSTUNREACH;
+    int i;
 
-    if (i < 0) {
-        return -EHOSTUNREACH;
-    }
-    timeout_us = share_us(servers, attempt);
-    attempt->server = (size_t)i;
-    attempt->tried[i] = true;
-    r = link_ask_wait(servers->list[i].link, bytes, n, timeout_us, ret_reply);
-    if (r == 0) {
-        servers->preferred = (size_t)i;
-        return 0;
-    }
-    servers->preferred = ((size_t)i + 1) % servers->n;
-    if (r == -ECONNRESET) {
-        attempt->tried[i] = !attempt->repeatable;
+    while (r == -EHOSTUNREACH && (i = wait_connected(servers, attempt)) >= 0) {
+        time_us timeout_us = share_us(servers, attempt);
+
+        attempt->server = (size_t)i;
+        attempt->tried[i] = true;
+        r = server_ask(servers->list[i].link, attempt, timeout_us, bytes, n, ret_reply);
+        servers->preferred = r == 0 ? (size_t)i : ((size_t)i + 1) % servers->n;
+        if (r == -ECONNRESET) {
+            attempt->tried[i] = !attempt->repeatable;
+        }
     }
     return r;
 }

@@ -408,6 +408,7 @@ static void test_threads(void **state)
 {
     pthread_t threads[2];
     char names[2][2] = {"x", "y"};
+    void *n_wrong[2];
 
     (void)state;
     begin(PROPER);
@@ -415,11 +416,10 @@ static void test_threads(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, ask_often, names[i]), 0);
     }
     for (size_t i = 0; i < 2; i++) {
-        void *n_wrong;
-
-        assert_int_equal(pthread_join(threads[i], &n_wrong), 0);
-        assert_int_equal((intptr_t)n_wrong, 0);
+        assert_int_equal(pthread_join(threads[i], &n_wrong[i]), 0);
     }
+    assert_int_equal((intptr_t)n_wrong[0], 0);
+    assert_int_equal((intptr_t)n_wrong[1], 0);
     assert_int_equal(atomic_load(&only.n_asked), 200);
     end();
 }

@@ -70,9 +70,20 @@ static const struct exit_word {
 
 /* --- the environment --- */
 
+/* Whether `variable` ("NAME=value") is one that the move sets itself. */
 static bool is_ours(const char *variable)
 {
-    return strncmp(variable, "EVENKEEL_", strlen("EVENKEEL_")) == 0;
+    static const char *const names[N_VARIABLES] = {
+        "EVENKEEL_TOPIC=",      "EVENKEEL_FROM=",     "EVENKEEL_TO=",
+        "EVENKEEL_TO_ADDRESS=", "EVENKEEL_DECISION=", "EVENKEEL_DEADLINE_MS=",
+    };
+
+    for (size_t i = 0; i < N_VARIABLES; i++) {
+        if (strncmp(variable, names[i], strlen(names[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void free_variables(char **variables)
@@ -103,7 +114,7 @@ static int make_variables(const struct decision *decision, time_us timeout_us,
     return 0;
 }
 
-/* The agent's environment without EVENKEEL_…, then ours; the array is on the heap, the agent's
+/* The agent's environment without those names, then ours; the array is on the heap, the agent's
  * texts are borrowed. */
 static char **make_environment(char *variables[N_VARIABLES])
 {

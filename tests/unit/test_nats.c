@@ -272,10 +272,11 @@ static void test_bounds(void **state)
     memset(text, '[', n);
     assert_int_equal(read_pieces(&w->answer, NATS_JSZ, text, n, 16384), -EBADMSG);
     memset(text, 'x', n);
-    memcpy(text, "{\"", 2);
+    text[0] = '{';
+    text[1] = '"';
     assert_int_equal(read_pieces(&w->answer, NATS_JSZ, text, n, 16384), -EMSGSIZE);
     memset(text, '1', n);
-    memcpy(text, "{\"a\":", 5);
+    text[0] = '[';
     assert_int_equal(read_pieces(&w->answer, NATS_JSZ, text, n, 16384), -EMSGSIZE);
     free(text);
 }

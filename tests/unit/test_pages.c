@@ -11,7 +11,7 @@
 
 #include "agent/pages.h"
 
-#define PAGE_BYTES (64 * 1024)
+#define PAGE_BYTES 65536
 
 struct world {
     struct page_numbers numbers;

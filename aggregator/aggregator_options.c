@@ -24,7 +24,7 @@ static const char *const log_formats[] = {"json", "text", NULL};
 #define LISTEN_ROW(name, url, why)                                                                 \
     {                                                                                              \
         .key = #name, .type = OPTION_TEXT, .offset = offsetof(struct listen_options, name),        \
-        .min = 1, .max = ADDRESS_BYTES_MAX, .fallback = url, .help = why                           \
+        .min = 1, .max = ADDRESS_BYTES_MAX, .fallback = (url), .help = (why)                       \
     }
 
 static const struct option_row listen_rows[] = {
@@ -39,7 +39,7 @@ static const struct option_row listen_rows[] = {
     {                                                                                              \
         .key = #name, .type = OPTION_REAL,                                                         \
         .offset = offsetof(struct aggregator_config, weights) + (resource) * sizeof(double),       \
-        .real_min = 0, .real_max = 1, .fallback = weight, .help = why                              \
+        .real_min = 0, .real_max = 1, .fallback = (weight), .help = (why)                          \
     }
 
 static const struct option_row weight_rows[] = {

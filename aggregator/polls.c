@@ -23,7 +23,7 @@ bool polls_park(struct polls *polls, const struct poll *poll, struct poll *ret_d
     while (i < polls->n && strcmp(polls->parked[i].node, poll->node) != 0) {
         i++;
     }
-    displaced = i < polls->n || polls->n == REQUESTS_PARKED_MAX;
+    displaced = i < polls->n || polls->n == N_ELEMENTS(polls->parked);
     if (displaced) {
         *ret_displaced = polls_take(polls, i < polls->n ? i : 0);
     }

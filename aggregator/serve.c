@@ -28,8 +28,8 @@
 #define DRAIN_MESSAGES_MAX 256
 
 /* The longest query is one topic and one id; the longest poll 32 receipts of some 300 bytes. */
-#define QUERY_BYTES_MAX (16 * 1024)
-#define POLL_BYTES_MAX  (64 * 1024)
+#define QUERY_BYTES_MAX (16UL * 1024)
+#define POLL_BYTES_MAX  (64UL * 1024)
 
 /* Reports may be an hour apart; a connection that is ended for silence comes back at once. */
 #define REPORTS_SILENT_US SECONDS(300)

@@ -240,7 +240,7 @@ static void test_move(void **state)
     assert_null(reply_to(story, poll));
     passes(story, 2); /* returned soon, so that the outcome comes soon */
     assert_int_equal(story->aggregator->polls.n, 0);
-    poll = polls(story, "a", &decision, RECEIPT_SUCCEEDED);
+    (void)polls(story, "a", &decision, RECEIPT_SUCCEEDED);
     assert_int_equal(first_move(story)->state, MOVE_VERIFYING);
     shows(story, "b", "orders");
     assert_int_equal(first_move(story)->outcome, MOVE_MOVED);

@@ -95,9 +95,9 @@ static struct aggregator_line *add_line(struct aggregator *aggregator,
 static void add_text(struct aggregator_line *line, const char *key, const char *text)
 {
     size_t i = line->n_fields++;
-    size_t n = strnlen(text, NAME_BYTES_MAX);
+    size_t n = strlen(text);
 
-    assert(i < N_ELEMENTS(line->fields));
+    assert(i < N_ELEMENTS(line->fields) && n < sizeof(line->fields[i].text));
     line->fields[i].key = key;
     line->fields[i].is_text = true;
     memcpy(line->fields[i].text, text, n);

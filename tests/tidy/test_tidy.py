@@ -123,7 +123,9 @@ class Tidy(unittest.TestCase):
             subprocess.run(["cc", "-c", os.path.join(self.root, "a.c"), "-o", thing], check=True)
         subprocess.run(["ar", "crT", library, *things], check=True)
         self.fails("twice.py", {}, "f is defined in", library)
-        self.passes("twice.py", {}, self.archive("int g(void);\nint g(void)\n{\n    return 1;\n}\n"))
+        os.remove(library)
+        subprocess.run(["ar", "crT", library, things[0]], check=True)
+        self.passes("twice.py", {}, library)
 
     # A prototype alone, without a word.
     def test_prototypes_sees_a_silent_one(self):

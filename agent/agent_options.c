@@ -1,18 +1,16 @@
 /* The agent's option rows, and the checks that rows cannot say. Shell (reads the file). */
 #include "agent/agent_options.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/name.h"
+#include "common/url.h"
 
 #define KEY_BYTES_MAX 64
 
@@ -299,60 +297,12 @@ struct checking {
 #define COMPLAIN(checking, key, ...)                                                               \
     (config_complain((checking)->file, (key), (checking)->ret_error, __VA_ARGS__), -EINVAL)
 
-/* Whether `n` bytes of text are an address of this host itself. */
-static bool host_is_loopback(const char *host, size_t n)
-{
-    char text[INET6_ADDRSTRLEN];
-    struct in_addr v4;
-    struct in6_addr v6;
-
-    if (n > 2 && host[0] == '[' && host[n - 1] == ']') {
-        host++;
-        n -= 2;
-    }
-    if (n == strlen("localhost") && strncasecmp(host, "localhost", n) == 0) {
-        return true;
-    }
-    if (n >= sizeof(text)) {
-        return false;
-    }
-    memcpy(text, host, n);
-    text[n] = '\0';
-    if (inet_pton(AF_INET, text, &v4) == 1) {
-        return (ntohl(v4.s_addr) >> 24) == 127;
-    }
-    return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
-/* Whether `port` is a decimal number 1 … 65535. */
-static bool port_is_good(const char *port)
-{
-    const size_t n = strlen(port);
-
-    return n > 0 && n <= 5 && strspn(port, "0123456789") == n && strtol(port, NULL, 10) >= 1 &&
-           strtol(port, NULL, 10) <= 65535;
-}
-
 static int check_url(const struct checking *checking, const char *key, const char *url)
 {
-    const char *host = url + strlen("tcp://");
-    const char *colon;
+    char why[TEXT_BYTES_MAX + 1];
 
-    if (strncmp(url, "ipc:///", strlen("ipc:///")) == 0 && url[strlen("ipc:///")] != '\0') {
-        return 0;
-    }
-    if (strncmp(url, "tcp://", strlen("tcp://")) != 0) {
-        return COMPLAIN(checking, key, "\"%s\" is neither tcp://host:port nor ipc:///path", url);
-    }
-    colon = strrchr(host, ':');
-    if (colon == NULL || colon == host || !port_is_good(colon + 1)) {
-        return COMPLAIN(checking, key, "\"%s\" has no host or no port (tcp://host:port)", url);
-    }
-    if (!checking->config->insecure && !host_is_loopback(host, (size_t)(colon - host))) {
-        return COMPLAIN(checking, key,
-                        "plain tcp to another host (%s) can be read and written by everybody on "
-                        "the way; say `insecure: true` to allow it",
-                        url);
+    if (url_check(url, checking->config->insecure, why) < 0) {
+        return COMPLAIN(checking, key, "%s", why);
     }
     return 0;
 }

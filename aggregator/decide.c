@@ -216,6 +216,8 @@ static enum answer_status plan(struct decide *decide, const struct fleet *fleet,
         return status;
     }
     if (dry_run) {
+        move.state = noop ? MOVE_ENDED : MOVE_PLANNED;
+        move.outcome = noop ? MOVE_NOOP : MOVE_UNDECIDED;
         foretell(claim->broker, to, noop, text);
     } else {
         status = keep(decide, &move, noop, now_us, text);

@@ -6,13 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sysexits.h>
 
 #include "aggregator/aggregator_options.h"
 #include "aggregator/serve.h"
 #include "common/cleanup.h"
 #include "common/log.h"
-
-#define EXIT_USAGE 2
 
 enum mode { MODE_SERVE, MODE_CHECK, MODE_PRINT };
 
@@ -35,8 +34,8 @@ static void print_help(FILE *to)
         "  --version         print the version, and exit\n"
         "  --help            print this, and exit\n"
         "\n"
-        "Exit codes: 0 ended in order, 1 failed, 2 wrong usage or configuration, 75 to be\n"
-        "started again.\n",
+        "Exit codes: 0 ended in order, 1 could not start, 64 wrong usage, 75 to be started again,\n"
+        "78 wrong configuration.\n",
         to);
 }
 
@@ -76,12 +75,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret_argument
             print_help(stdout);
             return EXIT_SUCCESS;
         default:
-            return EXIT_USAGE;
+            return EX_USAGE;
         }
     }
     if (ret_arguments->path == NULL || optind < argc) {
         print_help(stderr);
-        return EXIT_USAGE;
+        return EX_USAGE;
     }
     return -1;
 }
@@ -133,7 +132,7 @@ int main(int argc, char **argv)
     }
     if (aggregator_config_read(arguments.path, &config, error) < 0) {
         (void)fprintf(stderr, "%s\n", error);
-        return EXIT_USAGE;
+        return EX_CONFIG;
     }
     if (arguments.mode == MODE_PRINT) {
         config_print(aggregator_rows, &config, stdout);

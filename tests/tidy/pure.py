@@ -9,7 +9,7 @@ import sys
 ANYWHERE = re.compile(r"""
     mem(cpy|move|set|cmp|chr|rchr|mem) | str(n?len|n?cmp|r?chr|chrnul|c?spn|str|pbrk|n?casecmp)
   | (stp|str)n?cpy | __(mem|st[rp]|v?sn?printf)\w*_chk | v?snprintf
-  | strto(u?ll?|u?l|d) | __isoc(99|23)_\w+ | __errno_location
+  | strto(u?ll?|u?l|d) | inet_pton | __isoc(99|23)_\w+ | __errno_location
   | (fabs|floor|ceil|trunc|l?l?round|rint|l?lrint|sqrt|pow|exp|exp2|log|log2|log10|fmin|fmax|fmod|nextafter)f?
   | __(isnan|isinf|finite|fpclassify|signbit)f? | (isalnum|isdigit) | __ctype_b_loc
   | (qsort|bsearch|abs|labs|llabs|abort|__assert_fail|__assert)

@@ -5,46 +5,16 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The well-formed UTF-8 sequences of more than one byte (Unicode 15, table 3-7), without the C1
- * controls U+0080 … U+009F, which would begin with C2 80. */
-struct sequence {
-    uint8_t first_min, first_max;
-    uint8_t second_min, second_max;
-    size_t length;
-};
+#include "common/utf8.h"
 
-static const struct sequence sequences[] = {
-    {0xc2, 0xc2, 0xa0, 0xbf, 2}, {0xc3, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-};
-
-static bool sequence_matches(const struct sequence *sequence, const uint8_t *bytes, size_t n)
-{
-    if (n < sequence->length || bytes[0] < sequence->first_min || bytes[0] > sequence->first_max ||
-        bytes[1] < sequence->second_min || bytes[1] > sequence->second_max) {
-        return false;
-    }
-    for (size_t i = 2; i < sequence->length; i++) {
-        if ((bytes[i] & 0xc0) != 0x80) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Bytes of the clean character at `bytes`, or 0 when there is none; n > 0. */
+/* Bytes of the clean character at `bytes`, or 0 when there is none: no UTF-8, or a control
+ * character of C0, DEL or C1. */
 static size_t clean_character(const uint8_t *bytes, size_t n)
 {
-    if (bytes[0] < 0x80) {
-        return bytes[0] >= 0x20 && bytes[0] != 0x7f ? 1 : 0;
-    }
-    for (size_t i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++) {
-        if (sequence_matches(&sequences[i], bytes, n)) {
-            return sequences[i].length;
-        }
-    }
-    return 0;
+    uint32_t code;
+    size_t length = utf8_get((const char *)bytes, n, &code);
+
+    return length == 0 || code < 0x20 || (code >= 0x7f && code <= 0x9f) ? 0 : length;
 }
 
 #define EACH_BYTE(byte) ((uint64_t)(byte)*0x0101010101010101U)

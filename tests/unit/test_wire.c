@@ -980,6 +980,7 @@ static void test_duplicate_brokers(void **state)
 /* A string one byte too long is -EMSGSIZE, and one byte less is not. */
 static void test_long_strings(void **state)
 {
+    static const uint8_t long_id[] = {0x82, 1, QUERY_REPORTS, 3, 0xd9, ID_BYTES_MAX + 1};
     uint8_t payload[8 + NAME_BYTES_MAX] = {0x82, 1, QUERY_LOOKUP, 2, 0xda, 0x02, 0x00};
 
     (void)state;
@@ -990,7 +991,7 @@ static void test_long_strings(void **state)
     payload[6] = 0xff;
     assert_int_equal(hear(WIRE_QUERY, payload, 7 + NAME_BYTES_MAX), 0);
     assert_int_equal(strlen(heard.query.topic.text), NAME_BYTES_MAX);
-    memcpy(payload, "\x82\x01\x03\x03\xd9\x80", 6);
+    memcpy(payload, long_id, sizeof(long_id));
     assert_int_equal(hear(WIRE_QUERY, payload, 6 + ID_BYTES_MAX + 1), -EMSGSIZE);
     payload[5] = 0x7f;
     payload[6] = 'x';

@@ -240,7 +240,12 @@ static inline void golden_feed_move(struct feed *feed)
 
 static inline bool same_number(double a, double b)
 {
-    return memcmp(&a, &b, sizeof(a)) == 0;
+    uint64_t bits_a;
+    uint64_t bits_b;
+
+    memcpy(&bits_a, &a, sizeof(a));
+    memcpy(&bits_b, &b, sizeof(b));
+    return bits_a == bits_b;
 }
 
 static inline bool same_values(const struct value *a, const struct value *b, size_t n)

@@ -84,8 +84,10 @@ static uint64_t big_endian(const uint8_t *bytes, size_t n)
 /* int8 … int64 have their sign in the top bit of the argument. */
 static uint64_t sign_extend(uint64_t argument, size_t n_argument)
 {
-    uint64_t sign = (uint64_t)1 << (8 * n_argument - 1);
+    uint64_t sign;
 
+    assert(n_argument > 0);
+    sign = (uint64_t)1 << (8 * n_argument - 1);
     return (argument ^ sign) - sign;
 }
 

@@ -47,14 +47,35 @@ static size_t clean_character(const uint8_t *bytes, size_t n)
     return 0;
 }
 
+#define EACH_BYTE(byte) ((uint64_t)(byte)*0x0101010101010101U)
+
+/* Whether eight bytes are all printable ASCII: no top bit, none below 20 (subtracting borrows into
+ * the top bit), no 7f (adding one carries into it). Names are mostly that, and are checked on both
+ * sides of every report. */
+static bool are_printable_ascii(const uint8_t *bytes)
+{
+    uint64_t eight;
+
+    memcpy(&eight, bytes, sizeof(eight));
+    if ((eight & EACH_BYTE(0x80)) != 0) {
+        return false;
+    }
+    return (((eight - EACH_BYTE(0x20)) | (eight + EACH_BYTE(0x01))) & EACH_BYTE(0x80)) == 0;
+}
+
 /* Length of the prefix that consists of clean characters. */
 static size_t clean_prefix(const uint8_t *bytes, size_t n)
 {
     size_t at = 0;
 
     while (at < n) {
-        size_t length = clean_character(bytes + at, n - at);
+        size_t length = 0;
 
+        if (n - at >= 8 && are_printable_ascii(bytes + at)) {
+            length = 8;
+        } else {
+            length = clean_character(bytes + at, n - at);
+        }
         if (length == 0) {
             break;
         }

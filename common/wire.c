@@ -481,22 +481,15 @@ static int get_absent(struct reader *in, struct value *ret_value)
 
 static int get_value(struct reader *in, const struct field *field, void *ret_at)
 {
-    struct value *ret_value = ret_at;
-    enum cursor_type type;
     double number;
-    int r = cursor_peek(&in->cursor, &type);
 
-    if (r < 0) {
-        return r;
+    if (cursor_get_real(&in->cursor, &number) < 0) {
+        return get_absent(in, ret_at);
     }
-    if (type == CURSOR_ARRAY) {
-        return get_absent(in, ret_value);
+    if (number < 0) {
+        return FAIL(in, -EBADMSG, "%s is negative", field->name);
     }
-    r = get_real(in, field, &number);
-    if (r < 0) {
-        return r;
-    }
-    *ret_value = value_of(number);
+    *(struct value *)ret_at = value_of(number);
     return 0;
 }
 
@@ -609,9 +602,7 @@ static void put_row(struct writer *out, const struct record *record, const void 
     }
     (void)msgpack_pack_array(&out->packer, n);
     for (size_t i = 0; i < n; i++) {
-        const struct field *field = &record->fields[i];
-
-        put_field(out, field, noun);
+        put_field(out, &record->fields[i], noun);
     }
 }
 
@@ -1392,7 +1383,7 @@ int wire_put_report(const struct envelope *envelope, const struct report *report
 int wire_get_report(const uint8_t *bytes, size_t n, struct report *ret_report, char *ret_why)
 {
     struct reader in = {.cursor = cursor_over(bytes, n), .report = ret_report, .why = ret_why};
-    struct envelope envelope;
+    struct envelope envelope = {.major = 0};
     int r;
 
     report_clear(ret_report);
@@ -1425,7 +1416,7 @@ int wire_get_poll_request(const uint8_t *bytes, size_t n, struct poll_request *r
                           char *ret_why)
 {
     struct reader in = {.cursor = cursor_over(bytes, n), .why = ret_why};
-    struct envelope envelope;
+    struct envelope envelope = {.major = 0};
     int r;
 
     memset(ret_request, 0, sizeof(*ret_request));
@@ -1468,7 +1459,7 @@ int wire_put_poll_reply(const struct envelope *envelope, const struct poll_reply
 int wire_get_poll_reply(const uint8_t *bytes, size_t n, struct poll_reply *ret_reply, char *ret_why)
 {
     struct reader in = {.cursor = cursor_over(bytes, n), .why = ret_why};
-    struct envelope envelope;
+    struct envelope envelope = {.major = 0};
     int r;
 
     memset(ret_reply, 0, sizeof(*ret_reply));
@@ -1494,7 +1485,7 @@ int wire_put_query(const struct envelope *envelope, const struct query *query, u
 int wire_get_query(const uint8_t *bytes, size_t n, struct query *ret_query, char *ret_why)
 {
     struct reader in = {.cursor = cursor_over(bytes, n), .why = ret_why};
-    struct envelope envelope;
+    struct envelope envelope = {.major = 0};
     int r;
 
     memset(ret_query, 0, sizeof(*ret_query));
@@ -1533,7 +1524,7 @@ static void clear_answer(struct answer *answer)
 int wire_get_answer(const uint8_t *bytes, size_t n, struct answer *ret_answer, char *ret_why)
 {
     struct reader in = {.cursor = cursor_over(bytes, n), .why = ret_why};
-    struct envelope envelope;
+    struct envelope envelope = {.major = 0};
 
     clear_answer(ret_answer);
     return get_message(&in, WIRE_ANSWER, &answer_record, ret_answer, &envelope);
@@ -1550,7 +1541,7 @@ int wire_put_feed(const struct envelope *envelope, const struct feed *feed, uint
 int wire_get_feed(const uint8_t *bytes, size_t n, struct feed *ret_feed, char *ret_why)
 {
     struct reader in = {.cursor = cursor_over(bytes, n), .why = ret_why};
-    struct envelope envelope;
+    struct envelope envelope = {.major = 0};
     int r;
 
     ret_feed->version = 0;

@@ -93,9 +93,15 @@ static void test_integers_out_of_range(void **state)
     assert_int_equal(minus.at + large.at + real.at, 0);
 }
 
+/* Bit for bit, so that minus zero is not zero. */
 static bool is(double a, double b)
 {
-    return memcmp(&a, &b, sizeof(a)) == 0;
+    uint64_t bits_a;
+    uint64_t bits_b;
+
+    memcpy(&bits_a, &a, sizeof(a));
+    memcpy(&bits_b, &b, sizeof(b));
+    return bits_a == bits_b;
 }
 
 /* Reals come as floats of both widths and as integers; minus zero is zero. */

@@ -72,6 +72,23 @@ static void test_malformed(void **state)
     }
 }
 
+/* One bad byte is found at every place of a long name, and no good one is taken for it. */
+static void test_every_place(void **state)
+{
+    char name[] = "abcdefghijklmnopqrstuvwxyz";
+
+    (void)state;
+    for (size_t at = 0; at < sizeof(name) - 1; at++) {
+        char original = name[at];
+
+        for (int byte = 0; byte < 256; byte++) {
+            name[at] = (char)byte;
+            assert_int_equal(name_is_clean(name, sizeof(name) - 1), byte >= 0x20 && byte < 0x7f);
+        }
+        name[at] = original;
+    }
+}
+
 /* A sequence that the length cuts off is not completed by the bytes behind it. */
 static void test_no_reading_past_the_end(void **state)
 {
@@ -135,9 +152,13 @@ static void test_copy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clean),      cmocka_unit_test(test_control_characters),
-        cmocka_unit_test(test_malformed),  cmocka_unit_test(test_no_reading_past_the_end),
-        cmocka_unit_test(test_make_clean), cmocka_unit_test(test_id),
+        cmocka_unit_test(test_clean),
+        cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_every_place),
+        cmocka_unit_test(test_no_reading_past_the_end),
+        cmocka_unit_test(test_make_clean),
+        cmocka_unit_test(test_id),
         cmocka_unit_test(test_copy),
     };
 

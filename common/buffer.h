@@ -38,14 +38,15 @@ static inline void buffer_put(struct buffer *buffer, const void *bytes, size_t n
     }
 }
 
-/* Append formatted text, without its NUL, all or nothing. */
+/* Append formatted text, without its NUL, all or nothing; the NUL needs room, too. */
 __attribute__((format(printf, 2, 3))) static inline void buffer_print(struct buffer *buffer,
                                                                       const char *format, ...)
 {
     va_list arguments;
     int n;
 
-    if (buffer->overflowed) {
+    if (buffer->overflowed || buffer->n == buffer->n_max) {
+        buffer->overflowed = true;
         return;
     }
     va_start(arguments, format);

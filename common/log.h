@@ -3,7 +3,12 @@
  * Events have stable names ("report_refused"); what varies goes into fields. The same event with
  * the same first field more often than LOG_BURST times in LOG_WINDOW_US is counted and said once,
  * at the window's end
- * ("repeats": n), so that a broken peer cannot fill a disk. */
+ * ("repeats": n), so that a broken peer cannot fill a disk. A line is at most 4096 bytes (what a
+ * pipe takes at once) and a text 1024: longer texts end with an ellipsis, and fields that do not
+ * fit are left out ("truncated": true).
+ *
+ * Two events are the log's own: log_lost ("lines": n that stderr did not take), and log_overflow
+ * ("repeats": n) when more different events come within a window than it can tell apart. */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 

@@ -17,7 +17,7 @@ struct unit {
 
 /* From the largest to the smallest: printing takes the first that divides. */
 static const struct unit duration_units[] = {
-    {"d", 24 * 3600 * US_PER_S},
+    {"d", 24 * (3600 * US_PER_S)},
     {"h", 3600 * US_PER_S},
     {"m", 60 * US_PER_S},
     {"s", US_PER_S},

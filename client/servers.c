@@ -25,7 +25,7 @@ static void sleep_us(time_us us)
 
 static int server_open(struct server *server, const char *url, size_t n)
 {
-    const struct link_options options = {.receive_bytes_max = ANSWER_BYTES_MAX};
+    const struct link_options options = {.receive_bytes_max = (size_t)ANSWER_BYTES_MAX};
 
     if (n == 0 || n >= sizeof(server->url)) {
         return -EINVAL;

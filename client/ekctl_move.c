@@ -120,7 +120,11 @@ static char *moves_text(const struct ek_move *moves, size_t n)
         const struct ek_move *move = &moves[i];
         bool ended = move->state == EK_MOVE_ENDED;
 
-        table_cell(table, "%" PRIu64, move->id);
+        if (move->id != 0) {
+            table_cell(table, "%" PRIu64, move->id);
+        } else {
+            table_cell(table, "-"); /* a dry run */
+        }
         table_cell(table, "%s", move->topic);
         table_cell(table, "%s", move->from);
         table_cell(table, "%s", move->to);
@@ -137,6 +141,9 @@ static char *moves_text(const struct ek_move *moves, size_t n)
 /* The exit code of a move as far as it is known. */
 static int move_exit(const struct ek_move *move, bool dry_run)
 {
+    if (dry_run && strcmp(move->from, move->to) == 0) {
+        return EKCTL_NOTHING;
+    }
     if (move->state != EK_MOVE_ENDED) {
         return EKCTL_OK;
     }

@@ -14,7 +14,9 @@ static const struct {
 } failures[] = {
     {-EINVAL, EKCTL_USAGE, NULL},
     {-ENOENT, EKCTL_FAILED,
-     "`ekctl reports` lists the brokers, `ekctl reports --broker ID` the topics of one"},
+     "`ekctl reports` lists the brokers, `ekctl reports --broker ID` the topics of one, `ekctl "
+     "moves` "
+     "the moves"},
     {-EPERM, EKCTL_REFUSED, NULL},
     {-EHOSTUNREACH, EKCTL_UNREACHABLE,
      "is the aggregator running, and does it listen there for queries? Say where with --server or "

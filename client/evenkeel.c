@@ -20,7 +20,6 @@
 #include "client/lists.h"
 #include "client/servers.h"
 #include "common/buffer.h"
-#include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/wire.h"
 
@@ -377,7 +376,7 @@ static int client_list(struct ek_client *client, const struct query *query,
 int ek_ranking(struct ek_client *client, struct ek_ranking **ret_ranking)
 {
     const struct query query = {.verb = QUERY_RANKING};
-    struct fleet_list *list;
+    struct fleet_list *list = NULL;
     int r = client_list(client, &query, &list);
 
     if (r == 0) {
@@ -393,7 +392,7 @@ void ek_ranking_free(struct ek_ranking *ranking)
 
 int ek_reports(struct ek_client *client, const char *broker, struct ek_reports **ret_reports)
 {
-    struct fleet_list *list;
+    struct fleet_list *list = NULL;
     struct query query;
     int r = client_query(client, QUERY_REPORTS, NULL, broker, &query);
 
@@ -429,18 +428,15 @@ int ek_move(struct ek_client *client, const char *topic, const char *to, bool dr
     return r;
 }
 
-int ek_moves(struct ek_client *client, uint64_t id, struct ek_moves **ret_moves)
+/* Ask for moves into `views`, which hold MOVES_MAX. */
+static int client_moves(struct ek_client *client, uint64_t id, struct move_view *views,
+                        struct ek_moves **ret_moves)
 {
-    cleanup_free struct move_view *views = malloc(MOVES_MAX * sizeof(*views));
     const struct query query = {.verb = QUERY_MOVES, .move_id = id};
     struct answer answer = {.moves = views, .n_moves_max = MOVES_MAX};
     struct ek_moves *moves;
-    int r;
+    int r = client_call(client, &query, &answer);
 
-    if (views == NULL) {
-        return client_out_of_memory(client);
-    }
-    r = client_call(client, &query, &answer);
     if (r < 0) {
         return r;
     }
@@ -450,6 +446,16 @@ int ek_moves(struct ek_client *client, uint64_t id, struct ek_moves **ret_moves)
     }
     *ret_moves = moves;
     return 0;
+}
+
+int ek_moves(struct ek_client *client, uint64_t id, struct ek_moves **ret_moves)
+{
+    struct move_view *views = malloc(MOVES_MAX * sizeof(*views));
+    int r = views != NULL ? client_moves(client, id, views, ret_moves)
+                          : client_out_of_memory(client);
+
+    free(views);
+    return r;
 }
 
 void ek_moves_free(struct ek_moves *moves)

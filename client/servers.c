@@ -18,14 +18,14 @@
 
 static void sleep_us(time_us us)
 {
-    struct timespec pause = {.tv_sec = us / US_PER_S, .tv_nsec = (us % US_PER_S) * 1000};
+    struct timespec pause = {.tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * 1000};
 
     (void)nanosleep(&pause, NULL);
 }
 
 static int server_open(struct server *server, const char *url, size_t n)
 {
-    const struct link_options options = {.receive_bytes_max = ANSWER_BYTES_MAX};
+    const struct link_options options = {.receive_bytes_max = (size_t)ANSWER_BYTES_MAX};
 
     if (n == 0 || n >= sizeof(server->url)) {
         return -EINVAL;
@@ -137,8 +137,9 @@ static int wait_connected(const struct servers *servers, const struct attempt *a
 static time_us share_us(const struct servers *servers, const struct attempt *attempt)
 {
     time_us left_us = MAX(attempt->deadline_us - clock_now_us(), MILLISECONDS(1));
+    size_t n = n_untried(servers, attempt);
 
-    return attempt->repeatable ? left_us / (time_us)n_untried(servers, attempt) : left_us;
+    return attempt->repeatable && n > 1 ? left_us / (time_us)n : left_us;
 }
 
 /* Send as soon as the link takes it: a connection that was told of may still be busy with the

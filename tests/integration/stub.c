@@ -74,9 +74,9 @@ static void fill_reports(struct material *material, const struct query *query)
         return;
     }
     answer->n_peers = 3;
-    (void)strcpy(answer->peers[0], "a");
-    (void)strcpy(answer->peers[1], "b");
-    (void)strcpy(answer->peers[2], "c");
+    (void)name_copy(answer->peers[0], sizeof(answer->peers[0]), "a");
+    (void)name_copy(answer->peers[1], sizeof(answer->peers[1]), "b");
+    (void)name_copy(answer->peers[2], sizeof(answer->peers[2]), "c");
     material->topic = (struct topic_load){.name = {"orders"}, .movable = true, .candidates = 6};
     for (size_t i = 0; i < TOPIC_METRICS; i++) {
         material->topic.values[i] = value_of((double)i);
@@ -95,7 +95,7 @@ static void fill_move(struct material *material, const struct query *query)
                                         .seconds = 0.5};
     if (query->verb == QUERY_MOVE) {
         material->move.topic = query->topic;
-        (void)strcpy(material->move.to, query->broker);
+        (void)name_copy(material->move.to, sizeof(material->move.to), query->broker);
     }
     if (query->dry_run) {
         material->move.id = 0;
@@ -143,7 +143,8 @@ static void fill_answer(struct material *material, const struct query *query, en
 
     fill_proper(material, manner == OTHER_VERB ? &other : query);
     if (manner == OTHER_TOPIC) {
-        (void)strcpy(material->answer.placement.topic.text, "another");
+        (void)name_copy(material->answer.placement.topic.text,
+                        sizeof(material->answer.placement.topic.text), "another");
     } else if (manner == REFUSING) {
         fail_with(&material->answer, ANSWER_REFUSED, "b is not a candidate of orders");
     } else if (manner == NOT_READY) {

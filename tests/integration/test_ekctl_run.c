@@ -139,19 +139,19 @@ static void test_failures(void **state)
 {
     static const struct {
         enum manner manner;
-        const char *words;
         int code;
+        const char *words;
         const char *text;
     } rows[] = {
-        {MISSING, "lookup orders", 1, "no such topic"},
-        {GARBAGE, "status", 1, "hint: is that the query socket"},
-        {REFUSING, "move orders --to b", 3, "b is not a candidate"},
-        {NOT_READY, "ranking", 75, "awaiting the first reports"},
-        {SILENT, "status --timeout 300ms", 75, "no answer in time"},
-        {PROPER, "assign", 64, "usage: ekctl assign TOPIC"},
-        {PROPER, "moves seven", 64, "seven is not the number of a move"},
-        {PROPER, "--server nowhere status", 64, "not an address"},
-        {PROPER, "move orders --to b --dry-run", 2, ""},
+        {MISSING, 1, "lookup orders", "no such topic"},
+        {GARBAGE, 1, "status", "hint: is that the query socket"},
+        {REFUSING, 3, "move orders --to b", "b is not a candidate"},
+        {NOT_READY, 75, "ranking", "awaiting the first reports"},
+        {SILENT, 75, "status --timeout 300ms", "no answer in time"},
+        {PROPER, 64, "assign", "usage: ekctl assign TOPIC"},
+        {PROPER, 64, "moves seven", "seven is not the number of a move"},
+        {PROPER, 64, "--server nowhere status", "not an address"},
+        {PROPER, 2, "move orders --to b --dry-run", ""},
     };
 
     (void)state;

@@ -61,6 +61,7 @@ int family_io(struct family *family, struct reader *reader, struct counters_traf
 /* Try again what could not be opened. */
 void family_retry(struct family *family);
 
+/* Close what it holds open. */
 void family_close(struct family *family);
 
 #endif

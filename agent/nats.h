@@ -80,6 +80,7 @@ int nats_parse(struct nats_parser *parser, const char *bytes, size_t n);
  * be. */
 int nats_parse_end(struct nats_parser *parser);
 
+/* NULL is fine. */
 void nats_parser_free(struct nats_parser *parser);
 
 /* Bring a whole answer into order: streams sorted by name. Call before nats_rate(). */

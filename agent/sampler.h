@@ -37,6 +37,7 @@ struct sampler_statistics {
 };
 void sampler_statistics(const struct sampler *sampler, struct sampler_statistics *ret_statistics);
 
+/* Close everything and free; NULL is fine. */
 void sampler_free(struct sampler *sampler);
 
 #endif

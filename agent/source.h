@@ -28,6 +28,7 @@ int source_start(const struct broker_options *broker, struct source **ret_source
 time_us source_fill(struct source *source, time_us now_us, struct report *report,
                     struct broker_load *broker);
 
+/* Counters for /metrics, since the source was started. */
 struct source_statistics {
     uint64_t n_polls, n_failures;
     uint64_t n_topics;        /* in the last complete answer */

@@ -10,6 +10,7 @@
 
 #define JSON_API_VERSION "evenkeel/v1"
 
+/* The document of an answer; `dry_run` says that nothing was moved. */
 char *json_status(const struct ek_status *status);
 char *json_ranking(const struct ek_ranking *ranking);
 char *json_reports(const struct ek_reports *reports, bool with_topics);

@@ -51,6 +51,7 @@ int cursor_peek(const struct cursor *cursor, enum cursor_type *ret_type);
 /* Whether the next value is nil; false at the end. */
 bool cursor_is_nil(const struct cursor *cursor);
 
+/* A nil, a bool. */
 int cursor_get_nil(struct cursor *cursor);
 int cursor_get_bool(struct cursor *cursor, bool *ret_bool);
 

@@ -21,9 +21,11 @@ struct exposition_label {
     const char *value;
 };
 
+/* Begin a family: its HELP and TYPE lines. `help` is one sentence. */
 void exposition_family(struct buffer *buffer, const char *name, enum exposition_type type,
                        const char *help);
 
+/* One series of the family that was begun last, on a line. */
 void exposition_sample(struct buffer *buffer, const char *name,
                        const struct exposition_label *labels, size_t n_labels, double value);
 

@@ -84,23 +84,28 @@ static natsStatus create_stream(const struct flow *flow)
     return code == JSStreamNameExistErr ? NATS_OK : s;
 }
 
+static bool try_flow(const char *logins, const char *account, struct flow *flow)
+{
+    if (flow->connection == NULL) {
+        (void)account_connect(logins, account, flow->url, 2000, &flow->connection);
+    }
+    return flow->connection != NULL && create_stream(flow) == NATS_OK;
+}
+
 /* Connects and creates, as often as it takes until the cluster is ready. */
 static bool open_flow(const char *logins, const char *account, struct flow *flow)
 {
     int64_t end_ms = now_ms() + READY_MS_MAX;
 
-    do {
-        if (flow->connection == NULL) {
-            (void)account_connect(logins, account, flow->url, 2000, &flow->connection);
-        }
-        if (flow->connection != NULL && create_stream(flow) == NATS_OK) {
-            return true;
+    while (!try_flow(logins, account, flow)) {
+        if (now_ms() >= end_ms) {
+            (void)fprintf(stderr, "evenkeel-demo-load: %s: cannot create stream %s: %s\n",
+                          flow->url, flow->stream, nats_GetLastError(NULL));
+            return false;
         }
         rest_ms(250);
-    } while (now_ms() < end_ms);
-    (void)fprintf(stderr, "evenkeel-demo-load: %s: cannot create stream %s: %s\n", flow->url,
-                  flow->stream, nats_GetLastError(NULL));
-    return false;
+    }
+    return true;
 }
 
 /* Publishes what is due `elapsed_ms` after the start. What a server that was away has missed is not
@@ -132,19 +137,23 @@ static void run(struct flow *flows, int n_flows)
     }
 }
 
+static int complain(const char *what, const char *text)
+{
+    (void)fprintf(stderr, "evenkeel-demo-load: %s: %s\n", what, text);
+    return 64;
+}
+
 int main(int argc, char **argv)
 {
     static struct flow flows[FLOWS_MAX];
     int n_flows = argc - 3;
 
     if (n_flows < 1 || n_flows > FLOWS_MAX) {
-        (void)fprintf(stderr, "usage: %s LOGINS ACCOUNT STREAM=RATExBYTES@URL ...\n", argv[0]);
-        return 64;
+        return complain("usage", "LOGINS ACCOUNT STREAM=RATExBYTES@URL ...");
     }
     for (int i = 0; i < n_flows; i++) {
         if (!parse_flow(argv[3 + i], &flows[i])) {
-            (void)fprintf(stderr, "%s: not STREAM=RATExBYTES@URL: %s\n", argv[0], argv[3 + i]);
-            return 64;
+            return complain("not STREAM=RATExBYTES@URL", argv[3 + i]);
         }
         if (!open_flow(argv[1], argv[2], &flows[i])) {
             return 69;

@@ -85,17 +85,30 @@ static int finish(const struct job *job, enum result result, const char *word, c
     return (int)result;
 }
 
-static bool is_member(const jsClusterInfo *cluster, const char *name)
+static bool is_one_of(jsPeerInfo *const *peers, int n_peers, const char *name)
 {
-    if (cluster->Leader != NULL && strcmp(cluster->Leader, name) == 0) {
-        return true;
-    }
-    for (int i = 0; i < cluster->ReplicasLen; i++) {
-        if (strcmp(cluster->Replicas[i]->Name, name) == 0) {
+    for (int i = 0; i < n_peers; i++) {
+        if (strcmp(peers[i]->Name, name) == 0) {
             return true;
         }
     }
     return false;
+}
+
+static bool is_member(const jsClusterInfo *cluster, const char *name)
+{
+    return (cluster->Leader != NULL && strcmp(cluster->Leader, name) == 0) ||
+           is_one_of(cluster->Replicas, cluster->ReplicasLen, name);
+}
+
+/* A stream without replicas has no cluster: nobody else can lead it. */
+static void read_cluster(const struct job *job, const jsClusterInfo *cluster, char *ret_leader,
+                         size_t size, bool *ret_member)
+{
+    const char *leader = cluster == NULL ? job->from : cluster->Leader;
+
+    (void)snprintf(ret_leader, size, "%s", leader != NULL ? leader : "");
+    *ret_member = cluster != NULL && is_member(cluster, job->to);
 }
 
 /* Who leads the stream: a name, or "" while nobody does. `ret_member` says whether the target is of
@@ -115,44 +128,40 @@ static natsStatus look(const struct job *job, char *ret_leader, size_t size, boo
     if (s != NATS_OK) {
         return s;
     }
-    if (info->Cluster == NULL) {
-        (void)snprintf(ret_leader, size, "%s", job->from);
-        *ret_member = false;
-    } else {
-        (void)snprintf(ret_leader, size, "%s",
-                       info->Cluster->Leader != NULL ? info->Cluster->Leader : "");
-        *ret_member = is_member(info->Cluster, job->to);
-    }
+    read_cluster(job, info->Cluster, ret_leader, size, ret_member);
     jsStreamInfo_Destroy(info);
     return NATS_OK;
 }
 
-/* Ask the leader to step down. Whether it did is seen from who leads afterwards. */
-static void step_down(struct job *job)
+/* Ask the leader to step down; `body` may name who is preferred. Whether it did is seen from who
+ * leads afterwards. False: the server does not understand the body. */
+static bool ask_to_step_down(const struct job *job, const char *body)
 {
     char subject[400];
-    char body[400] = "";
     natsMsg *reply = NULL;
     int64_t wait_ms = patience_ms(job);
+    bool refused;
 
-    if (wait_ms <= 0) {
-        return;
-    }
     (void)snprintf(subject, sizeof(subject), "$JS.API.STREAM.LEADER.STEPDOWN.%s", job->stream);
-    if (job->prefer) {
-        (void)snprintf(body, sizeof(body), "{\"placement\":{\"preferred\":\"%s\"}}", job->to);
+    if (wait_ms <= 0 ||
+        natsConnection_RequestString(&reply, job->connection, subject, body, wait_ms) != NATS_OK) {
+        return true;
     }
-    job->n_tries++;
-    if (natsConnection_RequestString(&reply, job->connection, subject, body, wait_ms) != NATS_OK) {
-        return;
-    }
-    if (job->prefer && strstr(natsMsg_GetData(reply), "\"error\"") != NULL) {
-        job->prefer = false;
-        natsMsg_Destroy(reply);
-        step_down(job);
-        return;
-    }
+    refused = strstr(natsMsg_GetData(reply), "\"error\"") != NULL;
     natsMsg_Destroy(reply);
+    return !refused;
+}
+
+static void step_down(struct job *job)
+{
+    char body[400];
+
+    job->n_tries++;
+    (void)snprintf(body, sizeof(body), "{\"placement\":{\"preferred\":\"%s\"}}", job->to);
+    job->prefer = job->prefer && ask_to_step_down(job, body);
+    if (!job->prefer) {
+        (void)ask_to_step_down(job, "");
+    }
 }
 
 /* Wait until somebody else than `before` leads, or the election must be over. */
@@ -249,6 +258,20 @@ static bool read_arguments(int argc, char **argv, struct job *job)
     return job->server != NULL && job->logins != NULL && optind == argc;
 }
 
+static bool open_job(struct job *job)
+{
+    return account_connect(job->logins, job->account, job->server, patience_ms(job),
+                           &job->connection) == 0 &&
+           natsConnection_JetStream(&job->context, job->connection, NULL) == NATS_OK;
+}
+
+static void close_job(struct job *job)
+{
+    jsCtx_Destroy(job->context);
+    natsConnection_Destroy(job->connection);
+    nats_Close();
+}
+
 int main(int argc, char **argv)
 {
     struct job job = {.prefer = true};
@@ -259,14 +282,7 @@ int main(int argc, char **argv)
                               "nats-move-leader --server URL --logins FILE\n");
         return USAGE;
     }
-    if (account_connect(job.logins, job.account, job.server, patience_ms(&job), &job.connection) <
-            0 ||
-        natsConnection_JetStream(&job.context, job.connection, NULL) != NATS_OK) {
-        return finish(&job, UNREACHABLE, "no server or account", "");
-    }
-    result = move(&job);
-    jsCtx_Destroy(job.context);
-    natsConnection_Destroy(job.connection);
-    nats_Close();
+    result = open_job(&job) ? move(&job) : finish(&job, UNREACHABLE, "no server or account", "");
+    close_job(&job);
     return result;
 }

@@ -39,7 +39,7 @@ static void write_page(struct world *w)
 {
     struct buffer buffer = buffer_over(w->page, PAGE_BYTES);
 
-    metrics_page(&buffer, &w->numbers);
+    agent_metrics_page(&buffer, &w->numbers);
     assert_false(buffer.overflowed);
     w->page[buffer.n] = '\0';
 }

@@ -31,6 +31,7 @@ void chain_open(struct chain *chain, const struct cgroups *cgroups,
                 enum cgroups_controller controller, const char *bytes, size_t n,
                 const char *within);
 
+/* Close the directory. */
 void chain_close(struct chain *chain);
 
 /* Whether both are the same cgroup. */

@@ -61,6 +61,7 @@ int family_io(struct family *family, struct reader *reader, struct counters_traf
 /* Try again what could not be opened. */
 void family_retry(struct family *family);
 
+/* Close all files; there are no members then. */
 void family_close(struct family *family);
 
 #endif

@@ -34,6 +34,7 @@ void host_refresh(struct host *host, struct reader *reader);
 /* Read it all once, into `values`. */
 void host_take(struct host *host, time_us now_us, struct reader *reader);
 
+/* Close all files. The roots stay open. */
 void host_close(struct host *host);
 
 /* Used and total bytes of the file system at `path`, into the two disk values. */

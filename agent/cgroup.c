@@ -545,51 +545,65 @@ static void weigh_mount(struct cgroups *cgroups, const struct cgroup_mount_point
     }
 }
 
-static void ask_library(struct cgroups *cgroups, uint64_t *n_library_errors)
+/* Weigh every answer, until there are no more. Returns how the listing ended. */
+static int ask_all(struct cgroups *cgroups, struct cgroup_mount_point *answer,
+                   uint64_t *n_library_errors)
 {
-    cleanup_free struct cgroup_mount_point *answer = calloc(1, sizeof(*answer));
     bool is_taken_over = cgroups->n_mounts == 0;
     void *handle = NULL;
     int r;
 
-    cgroup_set_logger(discard_log, CGROUP_LOG_ERROR, NULL);
-    if (answer == NULL || cgroup_init() != 0) {
-        (*n_library_errors)++;
-        return;
-    }
     for (r = cgroup_get_controller_begin(&handle, answer); r == 0;
          r = cgroup_get_controller_next(&handle, answer)) {
         weigh_mount(cgroups, answer, is_taken_over, n_library_errors);
     }
-    if (r != ECGEOF) {
+    (void)cgroup_get_controller_end(&handle);
+    return r;
+}
+
+static void ask_library(struct cgroups *cgroups, uint64_t *n_library_errors)
+{
+    struct cgroup_mount_point *answer = calloc(1, sizeof(*answer));
+
+    cgroup_set_logger(discard_log, CGROUP_LOG_ERROR, NULL);
+    if (answer == NULL || cgroup_init() != 0 ||
+        ask_all(cgroups, answer, n_library_errors) != ECGEOF) {
         (*n_library_errors)++;
     }
-    (void)cgroup_get_controller_end(&handle);
+    free(answer);
+}
+
+static void read_mounts(struct cgroups *cgroups, const char *proc_root)
+{
+    enum { MOUNTINFO_BYTES_MAX = 4 << 20 }; /* a host with 10 000 container mounts has 3 MB */
+    char *bytes = malloc(MOUNTINFO_BYTES_MAX);
+    char path[CGROUPS_PATH_BYTES];
+    size_t n = 0;
+
+    (void)snprintf(path, sizeof(path), "%s/self/mountinfo", proc_root);
+    if (bytes != NULL && held_read_once(AT_FDCWD, path, bytes, MOUNTINFO_BYTES_MAX, &n) == 0) {
+        cgroups_parse_mounts(bytes, n, cgroups);
+    }
+    free(bytes);
 }
 
 void cgroups_discover(struct cgroups *cgroups, const char *proc_root, const char *cgroup_root,
                       uint64_t *n_library_errors)
 {
-    enum { MOUNTINFO_BYTES_MAX = 4 << 20 }; /* a host with 10 000 container mounts has 3 MB */
-    cleanup_free char *bytes = malloc(MOUNTINFO_BYTES_MAX);
-    cleanup_free struct cgroups *known = calloc(1, sizeof(*known));
-    char path[CGROUPS_PATH_BYTES];
-    size_t n = 0;
+    struct cgroups *known;
 
     cgroups->n_mounts = 0;
-    if (bytes == NULL || known == NULL) {
+    if (cgroup_root[0] == '\0') {
+        read_mounts(cgroups, proc_root);
+        if (strcmp(proc_root, "/proc") == 0) {
+            ask_library(cgroups, n_library_errors);
+        }
         return;
     }
-    (void)snprintf(path, sizeof(path), "%s/self/mountinfo", proc_root);
-    if (held_read_once(AT_FDCWD, path, bytes, MOUNTINFO_BYTES_MAX, &n) == 0) {
-        cgroups_parse_mounts(bytes, n, known);
-    }
-    if (cgroup_root[0] != '\0') {
+    known = calloc(1, sizeof(*known));
+    if (known != NULL) {
+        read_mounts(known, proc_root);
         list_root(cgroups, cgroup_root, known);
-        return;
     }
-    memcpy(cgroups, known, sizeof(*known));
-    if (strcmp(proc_root, "/proc") == 0) {
-        ask_library(cgroups, n_library_errors);
-    }
+    free(known);
 }

@@ -57,11 +57,11 @@ void chain_open(struct chain *chain, const struct cgroups *cgroups,
         return;
     }
     if (is_within(place.path, within)) {
-        memcpy(place.path, within, strlen(within) + 1);
+        (void)snprintf(place.path, sizeof(place.path), "%s", within);
     }
     chain->is_v2 = place.is_v2;
     chain->is_root = strcmp(place.path, "/") == 0;
-    memcpy(chain->path, place.path, sizeof(place.path));
+    (void)snprintf(chain->path, sizeof(chain->path), "%s", place.path);
     r = cgroups_resolve(cgroups, controller, &place, directory, &n_levels);
     if (r == 0) {
         r = open_directory(chain, directory);
@@ -82,12 +82,10 @@ bool chain_is_same(const struct chain *a, const struct chain *b)
 
 void chain_path(size_t level, const char *name, char ret_path[HELD_PATH_BYTES])
 {
-    size_t n = 0;
+    static const char up[] = "../../../../../../../../../../../../../../../../"; /* LEVELS_MAX */
+    size_t n_bytes = 3 * MIN(level, (size_t)CHAIN_LEVELS_MAX);
 
-    for (size_t i = 0; i < level && n + 3 < HELD_PATH_BYTES; i++, n += 3) {
-        memcpy(ret_path + n, "../", 3);
-    }
-    (void)snprintf(ret_path + n, HELD_PATH_BYTES - n, "%s", name);
+    (void)snprintf(ret_path, HELD_PATH_BYTES, "%.*s%s", (int)n_bytes, up, name);
 }
 
 void chain_hold(const struct chain *chain, size_t level, const char *name, struct held *held)

@@ -636,10 +636,14 @@ static bool looks_like_no_disk(struct text name)
 static int read_disk(struct text line, struct text *ret_name, uint64_t *ret_read,
                      uint64_t *ret_written)
 {
-    uint64_t numbers[7], number;
+    uint64_t numbers[7], device[2];
 
-    if (next_number(&line, &number) < 0 || next_number(&line, &number) < 0 ||
-        !next_word(&line, ret_name)) {
+    for (size_t i = 0; i < N_ELEMENTS(device); i++) {
+        if (next_number(&line, &device[i]) < 0) {
+            return -EBADMSG;
+        }
+    }
+    if (!next_word(&line, ret_name)) {
         return -EBADMSG;
     }
     for (size_t i = 0; i < N_ELEMENTS(numbers); i++) {

@@ -104,7 +104,7 @@ int family_ticks(struct family *family, struct reader *reader, uint64_t *ret_tic
 int family_memory(struct family *family, struct reader *reader,
                   struct counters_process_memory *ret_memory)
 {
-    struct counters_process_memory sum = {0}, memory;
+    struct counters_process_memory sum = {0}, memory = {0};
 
     if (family->is_truncated) {
         return -E2BIG;
@@ -131,7 +131,7 @@ int family_memory(struct family *family, struct reader *reader,
 
 int family_io(struct family *family, struct reader *reader, struct counters_traffic *ret_traffic)
 {
-    struct counters_traffic sum = {0}, traffic;
+    struct counters_traffic sum = {0}, traffic = {0};
 
     if (family->is_truncated) {
         return -E2BIG;

@@ -240,7 +240,7 @@ static double bytes_without(uint64_t total, uint64_t part, uint64_t other_part)
 
 static void take_memory(struct host *host, struct reader *reader)
 {
-    struct counters_host_memory memory;
+    struct counters_host_memory memory = {0};
     struct value *values = host->values;
     int r;
 
@@ -280,7 +280,7 @@ static void step_traffic(struct host *host, struct rate *rate, time_us now_us, i
 
 static void take_disks(struct host *host, time_us now_us, struct reader *reader)
 {
-    struct counters_traffic traffic;
+    struct counters_traffic traffic = {0};
     int r;
 
     r = reader_held(reader, &host->disks);
@@ -297,7 +297,7 @@ static void take_disks(struct host *host, time_us now_us, struct reader *reader)
 static void take_network(struct host *host, time_us now_us, struct reader *reader)
 {
     bool is_physical_known = host->interfaces.n > 0;
-    struct counters_traffic traffic;
+    struct counters_traffic traffic = {0};
     int r;
 
     r = reader_held(reader, &host->network);

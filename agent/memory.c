@@ -129,7 +129,7 @@ static struct value bytes_of(uint64_t usage, uint64_t taken_off, uint64_t added)
 
 static int take_level(struct memory_level *level, struct reader *reader, struct level *ret_level)
 {
-    struct counters_memory stat;
+    struct counters_memory stat = {0};
     uint64_t usage = 0;
     int r;
 
@@ -156,7 +156,7 @@ static int take_level(struct memory_level *level, struct reader *reader, struct 
 
 static struct level take_family(struct family *family, struct reader *reader)
 {
-    struct counters_process_memory sum;
+    struct counters_process_memory sum = {0};
     int r;
 
     r = family_memory(family, reader, &sum);

@@ -3,7 +3,8 @@
  * It finds each broker's processes and cgroups, keeps what it reads from open, reads all of it at
  * one beat, and gives the numbers to rate.c. Finding is repeated every few seconds and when
  * something is gone; reading allocates nothing. Files are read beneath the roots of the
- * configuration, so that a checked-in tree can stand in for /proc and /sys/fs/cgroup. */
+ * configuration, so that a checked-in tree can stand in for /proc and /sys/fs/cgroup; sysfs is the
+ * folder `sys` beside the proc root. docs/sampling.md says where each number comes from. */
 #ifndef AGENT_SAMPLER_H
 #define AGENT_SAMPLER_H
 
@@ -30,7 +31,8 @@ void sampler_host(const struct sampler *sampler, struct value ret_values[METRICS
  * is untouched. */
 void sampler_broker(const struct sampler *sampler, size_t index, struct broker_load *broker);
 
-/* Counters for /metrics: files that could not be read or parsed, targets (re)discovered. */
+/* Counters for /metrics: files that could not be read or parsed, counters that began anew, brokers
+ * found, and what libcgroup could not do or saw otherwise than our own resolver. */
 struct sampler_statistics {
     uint64_t n_samples, n_read_errors, n_parse_errors, n_resets, n_discoveries,
         n_cgroup_library_errors;

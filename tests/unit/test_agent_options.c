@@ -123,10 +123,10 @@ static void test_insecure(void **state)
 {
     (void)state;
     refused("aggregators:\n- reports: tcp://10.0.0.1:7701\n  decisions: tcp://127.0.0.1:7702\n",
-            ":2: aggregators[0].reports: plain tcp to another host (tcp://10.0.0.1:7701) can be "
+            ":2: aggregators[0].reports: plain tcp beyond this host (tcp://10.0.0.1:7701) can be "
             "read and written by everybody on the way; say `insecure: true` to allow it");
     refused("aggregators:\n- reports: tcp://127.0.0.1:1\n  decisions: tcp://localhost.evil:7702\n",
-            ":3: aggregators[0].decisions: plain tcp to another host (tcp://localhost.evil:7702) "
+            ":3: aggregators[0].decisions: plain tcp beyond this host (tcp://localhost.evil:7702) "
             "can be read and written by everybody on the way; say `insecure: true` to allow it");
     accepted("insecure: true\naggregators:\n"
              "- {reports: 'tcp://10.0.0.1:7701', decisions: 'tcp://keel:7702'}\n");

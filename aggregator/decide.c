@@ -218,6 +218,7 @@ static enum answer_status plan(struct decide *decide, const struct fleet *fleet,
     if (dry_run) {
         move.state = noop ? MOVE_ENDED : MOVE_PLANNED;
         move.outcome = noop ? MOVE_NOOP : MOVE_UNDECIDED;
+        move.ended_us = now_us;
         foretell(claim->broker, to, noop, text);
     } else {
         status = keep(decide, &move, noop, now_us, text);

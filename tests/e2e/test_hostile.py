@@ -32,9 +32,15 @@ def ports(aggregator):
             (port_of(aggregator.http_url), 0)]
 
 
+def stranger_at(port):
+    """A connection from an address of its own: one that holds all the HTTP connections which an
+    address may have cannot scrape either."""
+    return socket.create_connection(("127.0.0.1", port), 10, source_address=("127.0.0.2", 0))
+
+
 def attack(port, *pieces):
     """Connects, sends, and goes away without listening."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as stranger:
+    with stranger_at(port) as stranger:
         for piece in pieces:
             try:
                 stranger.sendall(piece)
@@ -87,16 +93,14 @@ def test_huge_length(fleet, length):
     assert resident_bytes(fleet) - before < 16 << 20
 
 
-# Half hellos and half messages that stay open: the rest of the world does not wait for them. They
-# come from another address: a host that holds all its HTTP connections cannot scrape either.
+# Half hellos and half messages that stay open: the rest of the world does not wait for them.
 def test_half_messages(fleet):
     strangers = []
     try:
         for port, protocol in ports(fleet):
             for text in (b"\0SP", hello(protocol), hello(protocol) + frame(500, b"half"), b"GET /"):
                 for _ in range(10):
-                    strangers.append(socket.create_connection(
-                        ("127.0.0.1", port), timeout=5, source_address=("127.0.0.2", 0)))
+                    strangers.append(stranger_at(port))
                     strangers[-1].sendall(text)
         still_serves(fleet)
     finally:
@@ -112,7 +116,7 @@ def test_thousand_connections(fleet):
         strangers = []
         try:
             for _ in range(1000):
-                strangers.append(socket.create_connection(("127.0.0.1", port), timeout=10))
+                strangers.append(stranger_at(port))
                 strangers[-1].sendall(hello(protocol))
             still_serves(fleet)
         finally:
@@ -125,8 +129,7 @@ def test_thousand_connections(fleet):
 # A peer that asks and never reads, and a listener of the feed that never reads.
 def test_slow_peers(fleet):
     queries, feed = port_of(fleet.queries), port_of(fleet.feed)
-    lazy = socket.create_connection(("127.0.0.1", feed), timeout=5)
-    asker = socket.create_connection(("127.0.0.1", queries), timeout=5)
+    lazy, asker = stranger_at(feed), stranger_at(queries)
     try:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lazy.sendall(hello(SUB))

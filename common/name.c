@@ -12,9 +12,13 @@
 static size_t clean_character(const uint8_t *bytes, size_t n)
 {
     uint32_t code;
-    size_t length = utf8_get((const char *)bytes, n, &code);
+    size_t length;
 
-    return length == 0 || code < 0x20 || (code >= 0x7f && code <= 0x9f) ? 0 : length;
+    if (bytes[0] < 0x80) {
+        return bytes[0] >= 0x20 && bytes[0] != 0x7f ? 1 : 0;
+    }
+    length = utf8_get((const char *)bytes, n, &code);
+    return length == 0 || code <= 0x9f ? 0 : length;
 }
 
 #define EACH_BYTE(byte) ((uint64_t)(byte)*0x0101010101010101U)

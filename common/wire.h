@@ -60,7 +60,8 @@ int wire_put_feed(const struct envelope *envelope, const struct feed *feed, uint
 
 /* Read the envelope alone: enough to tell who sent what, and in which version. Works for every
  * major version as far as `major` (-EPROTONOSUPPORT then, with `ret_envelope->major` set and no
- * more). */
+ * more; 255 stands for all above). Any `kind` is given, also one that is not known here. The
+ * payload is not looked at. */
 int wire_get_envelope(const uint8_t *bytes, size_t n, struct envelope *ret_envelope, char *ret_why);
 
 /* Decode a message of the kind that the name says; another kind is -EPROTONOSUPPORT. Unknown fields

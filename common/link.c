@@ -3,41 +3,56 @@
  * Debian 12 ships nng 1.5.2, Debian 13 nng 1.10; one source serves both and calls nothing that is
  * deprecated. What 1.5.2 asks for, and how this file does it:
  *
- * 1. The reaper, one thread a process, wedges for ever when a pipe is closed while its receive
- *    callback runs (mended in 1.6). From then on no pipe is ever destroyed: every disconnect leaks
- *    a descriptor and no dialer dials again, silently. So:
- *    - a running pipe is never closed through nng. Whoever must go is cut off by shutdown(2) of the
- *      descriptor, found by the two ends of its connection (connection.h). The one exception is
- *      rejecting in ADD_PRE, before the pipe runs.
- *    - our REQ has one request in flight on a connection. After an overdue reply the socket is
- * given up for a fresh one, so that a late reply and a new request never share a pipe.
- *    - a socket is closed by a thread of its own (close_socket()), because nng_close() waits for
- * the reaper; link_close() waits for that thread for a second at most. A link is freed when its
- * last socket is closed, since notifications point to it until then.
- *    - a stranger that sends two requests and vanishes can still cause it: the canary notices.
- * 2. nng_send() of PUB keeps 16 messages a pipe, SUB 128 for the whole socket: a fleet that reports
- *    in phase loses some. Raised to 64 and 8192.
- * 3. RECVMAXSZ is unlimited by default, and is taken over by connections when they start: set on
- * the dialer or listener before that. inproc ignores it; lengths are checked once more on
- * receiving.
- * 4. REQ sends again after 60 s and when its pipe dies, so that a request may run twice: turned
- * off. Then a dead peer is told only to a pending receive, never through NNG_OPT_RECVFD. Therefore
- * a receive is always pending behind link_fd(), an eventfd of ours, which also outlives the socket.
- * 5. Dialing without NNG_FLAG_NONBLOCK does not try again after a first failure: always with it.
- * 6. Raw REP refuses to send without waiting unless its SENDBUF is raised, and drops what a pipe's
- *    own queue of 64 answers cannot hold.
- * 7. Keepalive is off, there is no idle timeout after the 8 bytes of hello (10 s before), and no
- *    option for TCP_USER_TIMEOUT: set on the descriptor by link_sweep(), in one walk for all new
- *    connections. TCP_USER_TIMEOUT also ends peers that ask and never read.
- * 8. Notifications run on nng's threads, REM_POST on the reaper: they take the link's mutex for a
- *    few instructions, wait for nothing, and call no nng function under it. REM_POST may come
- * before ADD_POST; a message never comes before ADD_PRE: pipes are known from ADD_PRE to REM_POST.
- * 9. ws:// and nng's http are not to be used (heap overflow): other schemes are refused.
+ * The reaper. One thread a process destroys pipes. It wedges for ever when a pipe is closed while
+ * a message is coming in on it (mended in 1.6): from then on every disconnect leaks a descriptor
+ * and no dialer dials again, silently. Therefore a running pipe is never closed through nng.
+ * Whoever must go is cut off by shutdown(2) of the descriptor, which is found by the two ends of
+ * its connection (connection.h); only in ADD_PRE, before it runs, a pipe is rejected by closing
+ * it. Our REQ has one request in flight on a connection: after an overdue reply the connection is
+ * cut and the dialer makes another, so that a late reply and a new request never share one.
+ * Strangers that send two requests and vanish can wedge the reaper all the same: the canary
+ * notices.
  *
- * Unresolved: SUB's queue counts messages, not bytes. A peer that sends messages of
- * receive_bytes_max faster than the owner of the link takes them can make it hold 8192 of them.
- * An ipc connection is known by its path and its peer's process only: to cut one off is to cut off
- * all that this process has there. inproc connections cannot be cut off. */
+ * Closing. nng_close() waits for the reaper, for ever if it is wedged. It is called on a thread of
+ * its own, and link_close() waits for that thread for a second at most. Notifications point to the
+ * link until its socket is closed: it is freed when both its caller and its socket are done with
+ * it. To close a socket is to close its pipes, and one close in ten thousand right after a reply
+ * wedges the reaper: they are cut off first. A tcp connection that exchanges hellos while its
+ * dialer or listener is being closed is never freed, nor its descriptor closed: sockets are opened
+ * once and closed when all is over, and a dialer is kept from dialing in between (FAREWELL_MS).
+ *
+ * Queues. PUB keeps 16 messages a connection, SUB 128 for the whole socket: a fleet that reports
+ * in phase loses some. Raised to 64 and 8192. Raw REP refuses to send without waiting unless
+ * SENDBUF is raised, and drops what does not fit into a connection's own queue of 64 answers.
+ *
+ * Sizes. RECVMAXSZ is unlimited by default and counts for connections that start after it was
+ * set: set on the dialer or listener before it starts. inproc ignores it, so lengths are looked at
+ * again.
+ *
+ * Asking. REQ sends again after 60 s and when its connection ends, so that a request may run
+ * twice: turned off. Then the end of a connection is told to a pending receive only, never by
+ * RECVFD. Therefore a receive is always pending, and link_fd() is an eventfd that its callback
+ * writes.
+ *
+ * Dialing. Without NNG_FLAG_NONBLOCK a first failure is the last: always with it. The wait before
+ * dialing again is drawn from (-n, n) milliseconds instead of (0, n), so that half the time there
+ * is none: about twice the attempts that one would think.
+ *
+ * Silence. Keepalive is off, there is no idle timeout after the 8 bytes of hello (10 s before),
+ * and no option for TCP_USER_TIMEOUT: link_sweep() sets them on the descriptors, in one walk for
+ * all new connections. TCP_USER_TIMEOUT also ends peers that ask and never read.
+ *
+ * Notifications run on nng's threads, REM_POST on the reaper. They take the link's mutex for a few
+ * instructions, wait for nothing (but FAREWELL_MS), and call no nng function under it. REM_POST
+ * may come before ADD_POST, a message never before ADD_PRE: a pipe is known from ADD_PRE to
+ * REM_POST.
+ *
+ * ws:// and nng's http are not to be used (heap overflow): unknown schemes are refused.
+ *
+ * Unresolved: SUB's queue counts messages, not bytes; a peer that sends messages of
+ * receive_bytes_max faster than they are taken can make it hold 8192 of them. An ipc connection is
+ * known by its path and its peer's process only: cutting one off cuts off all that this process
+ * has there. inproc connections, which are for tests, cannot be cut off. */
 #include "common/link.h"
 
 #include <assert.h>
@@ -63,6 +78,7 @@
 #include "common/clock.h"
 #include "common/connection.h"
 #include "common/limits.h"
+#include "common/parking.h"
 
 /* All 200 reconnected within 1 s of an aggregator's restart with 1 s at most, 4.9 s with 5 s. */
 #define RECONNECT_MS_MIN 100
@@ -81,24 +97,20 @@
  * out everybody's. */
 #define REQUESTS_PARKED_PER_PIPE_MAX 32
 
-/* The backtrace of a request: the pipe, and a word for each of at most 15 devices on the way. */
-#define BACKTRACE_BYTES_MAX 64
-
 #define PIPE_BUCKETS 256 /* 16 pipes a bucket at LINK_PIPES_MAX */
 #define TUNE_TRIES   3   /* sweeps that look for a connection's descriptor before giving up */
 #define CLOSE_MS_MAX 1000
 #define CUT_MS_MAX   50
-#define NONE         UINT32_MAX
+#define FAREWELL_MS  5
 
-#define TODO_TUNE 1U
-#define TODO_CUT  2U
+#define TODO_TUNE  1U
+#define TODO_CUT   2U
+#define TODO_COUNT 4U /* with TODO_CUT: for the first time */
 
 /* A connection that nng told us about. */
 struct pipe {
     struct pipe *next; /* in its bucket */
     uint32_t id;
-    uint32_t socket;    /* the socket it belongs to: an ask link goes through several */
-    unsigned n_parked;  /* requests waiting for an answer */
     unsigned tune_left; /* sweeps that will still look for its descriptor */
     bool vouched;       /* since the last sweep */
     bool cut;           /* shut down by us, and counted */
@@ -106,44 +118,26 @@ struct pipe {
     struct connection_ends ends;
 };
 
-/* A request that waits for its answer. */
-struct parked {
-    uint32_t generation; /* grows each time the slot is freed, so that a stale id finds nothing */
-    uint32_t pipe;       /* 0: the slot is free */
-    uint32_t older;      /* neighbours by age; free slots are chained by `newer` */
-    uint32_t newer;
-    size_t n_backtrace;
-    uint8_t backtrace[BACKTRACE_BYTES_MAX];
-};
-
-struct parking {
-    struct parked *slots; /* REQUESTS_PARKED_MAX */
-    uint32_t oldest;
-    uint32_t newest;
-    uint32_t free;
-};
-
 struct link {
     enum link_kind kind;
     struct link_options options;
     char *url;
     int fd;
-    DIR *descriptors;  /* kept open: sweeping must work when the process is out of descriptors */
-    nng_msg *received; /* what the caller borrows */
+    nng_socket socket;      /* id 0: not opened */
+    nng_msg *received;      /* what the caller borrows */
     struct parking parking; /* LINK_ANSWER */
     nng_aio *aio;           /* LINK_ASK: the pending receive */
     bool asking;            /* LINK_ASK: a reply is awaited or not yet taken */
 
     pthread_mutex_t mutex; /* what follows is shared with nng's threads */
-    nng_socket socket;     /* id 0: none */
     struct pipe *buckets[PIPE_BUCKETS];
-    size_t n_pipes;    /* of `socket` */
-    size_t n_known;    /* of all sockets: an ask link may still have one that is being closed */
+    size_t n_pipes;
+    bool is_closing;   /* new connections are rejected */
     bool pipes_went;   /* since requests of vanished pipes were last forgotten */
     bool has_reply;    /* LINK_ASK: the receive ended */
     int reply_result;  /* nng's code */
     nng_msg *reply;    /* when the result is 0 */
-    unsigned n_owners; /* the caller, and each socket that is not closed yet */
+    unsigned n_owners; /* the caller, and the socket until it is closed */
     struct link_statistics statistics;
 };
 
@@ -249,6 +243,11 @@ static bool listens(enum link_kind kind)
     return kind == LINK_REPORTS_IN || kind == LINK_ANSWER || kind == LINK_FEED_OUT;
 }
 
+static bool receives(enum link_kind kind)
+{
+    return kind != LINK_REPORTS_OUT && kind != LINK_FEED_OUT;
+}
+
 static struct pipe **pipe_place(struct link *link, uint64_t id)
 {
     struct pipe **place = &link->buckets[id % PIPE_BUCKETS];
@@ -283,34 +282,48 @@ static void ends_of_tcp(const nng_sockaddr *local, const nng_sockaddr *remote,
     }
 }
 
+/* Of the two ends only the listener's has a path. */
+static void ends_of_ipc(nng_pipe pipe, const nng_sockaddr *local, const nng_sockaddr *remote,
+                        struct connection_ends *ret_ends)
+{
+    const char *path = local->s_ipc.sa_path;
+    uint64_t pid;
+
+    if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) != 0) {
+        return;
+    }
+    if (path[0] == '\0') {
+        path = remote->s_ipc.sa_path;
+        ret_ends->dials = 1;
+    }
+    memcpy(ret_ends->local, path, strnlen(path, sizeof(ret_ends->local) - 1));
+    ret_ends->peer_pid = (pid_t)pid;
+    ret_ends->family = AF_UNIX;
+}
+
 static struct connection_ends ends_of_pipe(nng_pipe pipe)
 {
     struct connection_ends ends;
     nng_sockaddr local;
     nng_sockaddr remote;
-    uint64_t pid;
 
     memset(&ends, 0, sizeof(ends));
     if (nng_pipe_get_addr(pipe, NNG_OPT_LOCADDR, &local) != 0 ||
         nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &remote) != 0) {
         return ends;
     }
-    if (local.s_family != NNG_AF_IPC) {
+    if (local.s_family == NNG_AF_IPC || remote.s_family == NNG_AF_IPC) {
+        ends_of_ipc(pipe, &local, &remote, &ends);
+    } else {
         ends_of_tcp(&local, &remote, &ends);
-    } else if (local.s_ipc.sa_path[0] != '\0' &&
-               nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) == 0) {
-        ends.family = AF_UNIX;
-        ends.peer_pid = (pid_t)pid;
-        memcpy(ends.local, local.s_ipc.sa_path,
-               strnlen(local.s_ipc.sa_path, sizeof(ends.local) - 1));
     }
     return ends;
 }
 
-/* Take a new pipe in. False: it is one too many, or of a socket that is being given up. */
+/* Take a new pipe in. False: it is one too many, or the link is being closed. */
 static bool pipe_add(struct link *link, struct pipe *pipe)
 {
-    if (pipe->socket != link->socket.id) {
+    if (link->is_closing) {
         return false;
     }
     if (listens(link->kind) && link->n_pipes >= link->options.pipes_max) {
@@ -320,7 +333,6 @@ static bool pipe_add(struct link *link, struct pipe *pipe)
     pipe->next = NULL;
     *pipe_place(link, pipe->id) = pipe;
     link->n_pipes++;
-    link->n_known++;
     link->statistics.n_connected++;
     return true;
 }
@@ -335,7 +347,6 @@ static void pipe_added(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
     pipe = calloc(1, sizeof(*pipe));
     if (pipe != NULL) {
         pipe->id = (uint32_t)nng_pipe_id(nng_pipe);
-        pipe->socket = nng_pipe_socket(nng_pipe).id;
         pipe->ends = ends_of_pipe(nng_pipe);
         pipe->tune_left = pipe->ends.family == AF_INET || pipe->ends.family == AF_INET6 ? TUNE_TRIES
                                                                                         : 0;
@@ -345,7 +356,7 @@ static void pipe_added(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
     }
     if (!accepted) {
         free(pipe);
-        (void)nng_pipe_close(nng_pipe); /* it does not run yet: rule 1 */
+        (void)nng_pipe_close(nng_pipe); /* allowed, for it does not run yet */
     }
 }
 
@@ -362,6 +373,7 @@ static void pipe_removed(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
     struct link *link = arg;
     struct pipe **place;
     struct pipe *pipe;
+    bool is_closing;
 
     (void)event;
     (void)pthread_mutex_lock(&link->mutex);
@@ -369,12 +381,15 @@ static void pipe_removed(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
     pipe = *place;
     if (pipe != NULL) {
         *place = pipe->next;
-        link->n_pipes -= pipe->socket == link->socket.id ? 1 : 0;
-        link->n_known--;
-        link->pipes_went = link->pipes_went || pipe->n_parked > 0;
+        link->n_pipes--;
+        link->pipes_went = true;
         link->statistics.n_disconnected++;
     }
+    is_closing = link->is_closing;
     (void)pthread_mutex_unlock(&link->mutex);
+    if (pipe != NULL && is_closing && !listens(link->kind)) {
+        (void)poll(NULL, 0, FAREWELL_MS); /* lets close_socket() stop the dialer before it dials */
+    }
     free(pipe);
 }
 
@@ -406,10 +421,12 @@ static unsigned choose_id(struct link *link, struct pipe *pipe, int64_t id)
     return (int64_t)pipe->id == id ? TODO_CUT : 0;
 }
 
-static unsigned choose_socket(struct link *link, struct pipe *pipe, int64_t socket)
+static unsigned choose_all(struct link *link, struct pipe *pipe, int64_t unused)
 {
     (void)link;
-    return (int64_t)pipe->socket == socket ? TODO_CUT : 0;
+    (void)pipe;
+    (void)unused;
+    return TODO_CUT;
 }
 
 static unsigned choose_due(struct link *link, struct pipe *pipe, int64_t now_us)
@@ -440,10 +457,11 @@ static struct connection_wanted *gather(struct link *link, choose_fn choose, int
 
     *ret_n = 0;
     (void)pthread_mutex_lock(&link->mutex);
-    wanted = calloc(link->n_known + 1, sizeof(*wanted));
+    wanted = calloc(link->n_pipes + 1, sizeof(*wanted));
     for (i = 0; i < PIPE_BUCKETS && wanted != NULL; i++) {
         for (pipe = link->buckets[i]; pipe != NULL; pipe = pipe->next) {
             todo = choose(link, pipe, argument);
+            todo |= (todo & TODO_CUT) != 0 && !pipe->cut ? TODO_COUNT : 0;
             if (todo != 0 && pipe->ends.family != 0) {
                 wanted[*ret_n].ends = pipe->ends;
                 wanted[*ret_n].id = pipe->id;
@@ -456,41 +474,50 @@ static struct connection_wanted *gather(struct link *link, choose_fn choose, int
     return wanted;
 }
 
+/* The pipe may be gone by now, just because it was cut off. The mutex is held. */
 static void note_found(struct link *link, const struct connection_wanted *wanted,
                        uint64_t *cut_counter)
 {
     struct pipe *pipe;
 
-    pipe = wanted->found ? pipe_find(link, wanted->id) : NULL;
-    if (pipe == NULL) {
+    if (!wanted->found) {
         return;
     }
-    pipe->tune_left = 0;
-    if ((wanted->todo & TODO_CUT) != 0 && !pipe->cut) {
-        pipe->cut = true;
-        (*cut_counter)++;
+    *cut_counter += (wanted->todo & TODO_COUNT) != 0 ? 1 : 0;
+    pipe = pipe_find(link, wanted->id);
+    if (pipe != NULL) {
+        pipe->tune_left = 0;
+        pipe->cut = pipe->cut || (wanted->todo & TODO_CUT) != 0;
     }
 }
 
-static void find_in(DIR *kept, struct connection_wanted *wanted, size_t n)
-{
-    DIR *descriptors = kept;
+/* One open directory for all links: sweeping must work when the process is out of descriptors. */
+static struct {
+    pthread_mutex_t mutex;
+    DIR *directory;
+} descriptors = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-    if (descriptors == NULL) {
-        descriptors = opendir("/proc/self/fd");
+static void open_descriptors(void)
+{
+    (void)pthread_mutex_lock(&descriptors.mutex);
+    if (descriptors.directory == NULL) {
+        descriptors.directory = opendir("/proc/self/fd"); /* without /proc nothing is found */
     }
-    if (descriptors != NULL) {
-        connection_find(descriptors, wanted, n, do_todo);
+    (void)pthread_mutex_unlock(&descriptors.mutex);
+}
+
+static void find(struct connection_wanted *wanted, size_t n)
+{
+    (void)pthread_mutex_lock(&descriptors.mutex);
+    if (descriptors.directory != NULL) {
+        connection_find(descriptors.directory, wanted, n, do_todo);
     }
-    if (descriptors != NULL && kept == NULL) {
-        (void)closedir(descriptors);
-    }
+    (void)pthread_mutex_unlock(&descriptors.mutex);
 }
 
 /* Do what `choose` says to the descriptors of the pipes that it says it of; count in `cut_counter`,
  * a field of the statistics, the ones newly shut down. Returns how many were looked for. */
-static size_t treat(struct link *link, DIR *kept, choose_fn choose, int64_t argument,
-                    uint64_t *cut_counter)
+static size_t treat(struct link *link, choose_fn choose, int64_t argument, uint64_t *cut_counter)
 {
     struct connection_wanted *wanted;
     size_t n;
@@ -498,7 +525,7 @@ static size_t treat(struct link *link, DIR *kept, choose_fn choose, int64_t argu
 
     wanted = gather(link, choose, argument, &n);
     if (n > 0) {
-        find_in(kept, wanted, n);
+        find(wanted, n);
         (void)pthread_mutex_lock(&link->mutex);
         for (i = 0; i < n; i++) {
             note_found(link, &wanted[i], cut_counter);
@@ -534,33 +561,29 @@ static void disown(struct link *link)
     free(link);
 }
 
-struct closing {
-    struct link *link;
-    nng_socket socket;
-};
-
-/* Shut the connections down and give nng a moment to notice, so that nng_close() meets none that
- * runs (rule 1). */
-static void cut_all(struct link *link, nng_socket socket)
+/* Shut the connections down and wait until nng has noticed, so that nng_close() meets none on which
+ * a message comes in. */
+static void cut_all(struct link *link)
 {
     uint64_t not_counted = 0;
     size_t n = 1;
     int i;
 
     for (i = 0; i < CUT_MS_MAX && n > 0; i++) {
-        n = treat(link, NULL, choose_socket, (int64_t)socket.id, &not_counted);
+        n = treat(link, choose_all, 0, &not_counted);
         (void)poll(NULL, 0, n > 0 ? 1 : 0);
     }
 }
 
 static void *close_socket(void *arg)
 {
-    struct closing *closing = arg;
+    struct link *link = arg;
 
-    cut_all(closing->link, closing->socket);
-    (void)nng_close(closing->socket);
-    disown(closing->link);
-    free(closing);
+    if (receives(link->kind)) {
+        cut_all(link);
+    }
+    (void)nng_close(link->socket);
+    disown(link);
     return NULL;
 }
 
@@ -579,26 +602,6 @@ static int start_thread(void *(*run)(void *), void *arg)
         (void)pthread_detach(thread);
     }
     return r;
-}
-
-/* Give the socket up. Without memory for a thread it stays open, with its memory, until the process
- * ends: its pipes are rejected from now on. */
-static void give_up_socket(struct link *link)
-{
-    struct closing *closing;
-
-    closing = calloc(1, sizeof(*closing));
-    (void)pthread_mutex_lock(&link->mutex);
-    if (closing != NULL) {
-        closing->link = link;
-        closing->socket = link->socket;
-    }
-    link->socket.id = 0;
-    link->n_pipes = 0;
-    (void)pthread_mutex_unlock(&link->mutex);
-    if (closing != NULL && start_thread(close_socket, closing) != 0) {
-        free(closing);
-    }
 }
 
 static bool others_own(struct link *link)
@@ -623,17 +626,19 @@ void link_close(struct link *link)
         nng_aio_free(link->aio);
         nng_msg_free(link->reply);
     }
+    (void)pthread_mutex_lock(&link->mutex);
+    link->is_closing = true;
+    link->n_owners += link->socket.id != 0 ? 1 : 0;
+    (void)pthread_mutex_unlock(&link->mutex);
     if (link->socket.id != 0) {
-        give_up_socket(link);
+        /* Without memory for a thread the socket stays open, and rejects everybody. */
+        (void)start_thread(close_socket, link);
     }
     for (i = 0; i < CLOSE_MS_MAX && others_own(link); i++) {
         (void)poll(NULL, 0, 1);
     }
     take_back(link);
-    free(link->parking.slots);
-    if (link->descriptors != NULL) {
-        (void)closedir(link->descriptors);
-    }
+    parking_done(&link->parking);
     disown(link);
 }
 
@@ -680,12 +685,12 @@ static int open_by_kind(enum link_kind kind, nng_socket *ret_socket)
     return code;
 }
 
-static int dial(const struct link *link, nng_socket socket)
+static int dial(const struct link *link)
 {
     nng_dialer dialer;
     int code;
 
-    code = nng_dialer_create(&dialer, socket, link->url);
+    code = nng_dialer_create(&dialer, link->socket, link->url);
     if (code == 0) {
         code = nng_dialer_set_size(dialer, NNG_OPT_RECVMAXSZ, link->options.receive_bytes_max);
         code = code == NNG_ENOTSUP ? 0 : code; /* inproc */
@@ -699,12 +704,12 @@ static int dial(const struct link *link, nng_socket socket)
     return code != 0 ? code : nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
 }
 
-static int listen_at(const struct link *link, nng_socket socket)
+static int listen_at(const struct link *link)
 {
     nng_listener listener;
     int code;
 
-    code = nng_listener_create(&listener, socket, link->url);
+    code = nng_listener_create(&listener, link->socket, link->url);
     if (code == 0) {
         code = nng_listener_set_size(listener, NNG_OPT_RECVMAXSZ, link->options.receive_bytes_max);
         code = code == NNG_ENOTSUP ? 0 : code; /* inproc */
@@ -712,39 +717,29 @@ static int listen_at(const struct link *link, nng_socket socket)
     return code != 0 ? code : nng_listener_start(listener, 0);
 }
 
-static int watch_pipes(struct link *link, nng_socket socket)
+static int watch_pipes(struct link *link)
 {
     int code;
 
-    code = nng_pipe_notify(socket, NNG_PIPE_EV_ADD_PRE, pipe_added, link);
+    code = nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_PRE, pipe_added, link);
     if (code == 0 && link->kind == LINK_ASK) {
-        code = nng_pipe_notify(socket, NNG_PIPE_EV_ADD_POST, pipe_ready, link);
+        code = nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_POST, pipe_ready, link);
     }
-    return code != 0 ? code : nng_pipe_notify(socket, NNG_PIPE_EV_REM_POST, pipe_removed, link);
+    return code != 0 ? code
+                     : nng_pipe_notify(link->socket, NNG_PIPE_EV_REM_POST, pipe_removed, link);
 }
 
 /* Give the link a socket that dials or listens. */
 static int open_socket(struct link *link)
 {
-    nng_socket socket = NNG_SOCKET_INITIALIZER;
     int code;
 
-    code = open_by_kind(link->kind, &socket);
-    if (code != 0) {
-        (void)nng_close(
-            socket); /* has no pipes: does not wait; nothing at all when it was not opened */
-        return errno_of(code);
-    }
-    (void)pthread_mutex_lock(&link->mutex);
-    link->socket = socket;
-    link->n_owners++;
-    (void)pthread_mutex_unlock(&link->mutex);
-    code = watch_pipes(link, socket);
+    code = open_by_kind(link->kind, &link->socket);
     if (code == 0) {
-        code = listens(link->kind) ? listen_at(link, socket) : dial(link, socket);
+        code = watch_pipes(link);
     }
-    if (code != 0) {
-        give_up_socket(link);
+    if (code == 0) {
+        code = listens(link->kind) ? listen_at(link) : dial(link);
     }
     return errno_of(code);
 }
@@ -778,32 +773,12 @@ static bool is_usable(const char *url)
     return false;
 }
 
-static int parking_init(struct parking *parking)
-{
-    uint32_t i;
-
-    parking->slots = calloc(REQUESTS_PARKED_MAX, sizeof(*parking->slots));
-    if (parking->slots == NULL) {
-        return -ENOMEM;
-    }
-    for (i = 0; i < REQUESTS_PARKED_MAX; i++) {
-        parking->slots[i].generation = 1;
-        parking->slots[i].newer = i + 1 < REQUESTS_PARKED_MAX ? i + 1 : NONE;
-    }
-    parking->free = 0;
-    parking->oldest = NONE;
-    parking->newest = NONE;
-    return 0;
-}
-
 /* What the kind needs beside a socket. */
 static int prepare(struct link *link)
 {
-    if (listens(link->kind)) {
-        link->descriptors = opendir("/proc/self/fd");
-    }
+    open_descriptors();
     if (link->kind == LINK_ANSWER) {
-        return parking_init(&link->parking);
+        return parking_init(&link->parking, REQUESTS_PARKED_MAX);
     }
     if (link->kind == LINK_ASK) {
         link->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -835,7 +810,7 @@ int link_open(enum link_kind kind, const char *url, const struct link_options *o
     if (r == 0) {
         r = open_socket(link);
     }
-    if (r == 0 && (kind == LINK_REPORTS_IN || kind == LINK_FEED_IN || kind == LINK_ANSWER)) {
+    if (r == 0 && receives(kind) && kind != LINK_ASK) {
         r = errno_of(nng_socket_get_int(link->socket, NNG_OPT_RECVFD, &link->fd));
     }
     if (r != 0) {
@@ -853,166 +828,92 @@ int link_fd(const struct link *link)
 
 /* -------- Parked requests -------- */
 
-static void unchain(struct parking *parking, uint32_t slot)
+static bool is_gone(uint32_t pipe, void *arg)
 {
-    struct parked *parked = &parking->slots[slot];
+    struct link *link = arg;
 
-    if (parked->older != NONE) {
-        parking->slots[parked->older].newer = parked->newer;
-    } else {
-        parking->oldest = parked->newer;
-    }
-    if (parked->newer != NONE) {
-        parking->slots[parked->newer].older = parked->older;
-    } else {
-        parking->newest = parked->older;
-    }
+    return pipe_find(link, pipe) == NULL;
 }
 
-/* Free a slot; what its id said is void. The mutex is held. */
-static void unpark(struct link *link, uint32_t slot)
-{
-    struct parking *parking = &link->parking;
-    struct parked *parked = &parking->slots[slot];
-    struct pipe *pipe;
-
-    pipe = pipe_find(link, parked->pipe);
-    if (pipe != NULL) {
-        pipe->n_parked--;
-    }
-    unchain(parking, slot);
-    parked->pipe = 0;
-    parked->generation++;
-    parked->newer = parking->free;
-    parking->free = slot;
-}
-
-/* Forget the requests of pipes that have gone. The mutex is held. */
+/* Forget the requests of connections that have gone. */
 static void forget_gone(struct link *link)
 {
-    uint32_t slot = link->parking.oldest;
-    uint32_t newer;
-
-    while (slot != NONE) {
-        newer = link->parking.slots[slot].newer;
-        if (pipe_find(link, link->parking.slots[slot].pipe) == NULL) {
-            unpark(link, slot);
-            link->statistics.n_dropped++;
-        }
-        slot = newer;
+    (void)pthread_mutex_lock(&link->mutex);
+    if (link->pipes_went && link->kind == LINK_ANSWER) {
+        link->statistics.n_dropped += parking_forget(&link->parking, is_gone, link);
     }
     link->pipes_went = false;
+    (void)pthread_mutex_unlock(&link->mutex);
 }
 
-/* Make room for a further request of `pipe`. The mutex is held. */
-static void make_room(struct link *link, const struct pipe *pipe)
+/* Keep where a request came from. Returns its id, 0: its peer is gone already. */
+static link_request park(struct link *link, nng_msg *message)
 {
-    uint32_t slot;
+    uint32_t pipe_id = (uint32_t)nng_msg_get_pipe(message).id;
+    size_t n = nng_msg_header_len(message);
+    link_request request = 0;
+    bool dropped = true;
 
-    if (link->parking.free == NONE && link->pipes_went) {
-        forget_gone(link);
+    (void)pthread_mutex_lock(&link->mutex);
+    if (pipe_find(link, pipe_id) != NULL && n <= PARKED_BYTES_MAX) {
+        request = parking_put(&link->parking, pipe_id, REQUESTS_PARKED_PER_PIPE_MAX,
+                              nng_msg_header(message), n, &dropped);
     }
-    slot = NONE;
-    if (pipe->n_parked >= REQUESTS_PARKED_PER_PIPE_MAX) {
-        slot = link->parking.oldest;
-        while (link->parking.slots[slot].pipe != pipe->id) {
-            slot = link->parking.slots[slot].newer;
-        }
-    } else if (link->parking.free == NONE) {
-        slot = link->parking.oldest;
-    }
-    if (slot != NONE) {
-        unpark(link, slot);
-        link->statistics.n_dropped++;
-    }
+    link->statistics.n_dropped += dropped ? 1 : 0;
+    (void)pthread_mutex_unlock(&link->mutex);
+    return request;
 }
 
-/* Keep where a request came from. Returns its id, 0: its peer is gone already. The mutex is held.
- */
-static link_request park(struct link *link, nng_msg *message, uint64_t pipe_id)
+static bool is_reachable(struct link *link, uint32_t pipe_id)
 {
-    struct parking *parking = &link->parking;
-    struct parked *parked;
-    struct pipe *pipe;
-    uint32_t slot;
+    bool reachable;
 
-    pipe = pipe_find(link, pipe_id);
-    if (pipe == NULL || nng_msg_header_len(message) > BACKTRACE_BYTES_MAX) {
-        link->statistics.n_dropped++;
-        return 0;
-    }
-    make_room(link, pipe);
-    slot = parking->free;
-    parked = &parking->slots[slot];
-    parking->free = parked->newer;
-    parked->pipe = pipe->id;
-    parked->n_backtrace = nng_msg_header_len(message);
-    memcpy(parked->backtrace, nng_msg_header(message), parked->n_backtrace);
-    parked->older = parking->newest;
-    parked->newer = NONE;
-    if (parking->newest != NONE) {
-        parking->slots[parking->newest].newer = slot;
-    } else {
-        parking->oldest = slot;
-    }
-    parking->newest = slot;
-    pipe->n_parked++;
-    return ((uint64_t)parked->generation << 32) | slot;
+    (void)pthread_mutex_lock(&link->mutex);
+    reachable = pipe_find(link, pipe_id) != NULL;
+    (void)pthread_mutex_unlock(&link->mutex);
+    return reachable;
 }
 
-/* Take a request out of the table. False: it is not there. The mutex is held. */
-static bool claim(struct link *link, link_request request, struct parked *ret_parked)
+static int send_back(struct link *link, const struct parked *way_back, const uint8_t *bytes,
+                     size_t n)
 {
-    uint32_t slot = (uint32_t)request;
-    const struct parked *parked;
+    nng_msg *message;
+    int r;
 
-    if (link->parking.slots == NULL || slot >= REQUESTS_PARKED_MAX) {
-        return false;
+    r = make_message(bytes, n, &message);
+    if (r != 0) {
+        return r;
     }
-    parked = &link->parking.slots[slot];
-    if (parked->pipe == 0 || parked->generation != (uint32_t)(request >> 32)) {
-        return false;
+    if (nng_msg_header_append(message, way_back->bytes, way_back->n) != 0) {
+        nng_msg_free(message);
+        return -ENOMEM;
     }
-    *ret_parked = *parked;
-    unpark(link, slot);
-    return true;
+    r = send_message(link->socket, message);
+    return r == -EAGAIN ? -ENOBUFS : r;
 }
 
 int link_answer(struct link *link, link_request request, const uint8_t *bytes, size_t n)
 {
-    struct parked parked = {0};
-    nng_msg *message = NULL;
-    bool reachable;
-    int r;
+    struct parked way_back;
+    int r = -ENOTCONN;
 
-    (void)pthread_mutex_lock(&link->mutex);
-    reachable = claim(link, request, &parked) && pipe_find(link, parked.pipe) != NULL;
-    (void)pthread_mutex_unlock(&link->mutex);
-    if (!reachable) {
-        count(link, &link->statistics.n_dropped);
-        return -ENOTCONN;
+    if (!parking_take(&link->parking, request, &way_back)) {
+        return -ENOTCONN; /* counted when it was dropped */
     }
-    r = make_message(bytes, n, &message);
-    if (r == 0 && nng_msg_header_append(message, parked.backtrace, parked.n_backtrace) != 0) {
-        nng_msg_free(message);
-        r = -ENOMEM;
-    }
-    if (r == 0) {
-        r = send_message(link->socket, message);
+    if (is_reachable(link, way_back.pipe)) {
+        r = send_back(link, &way_back, bytes, n);
     }
     if (r != 0) {
         count(link, &link->statistics.n_dropped);
     }
-    return r == -EAGAIN ? -ENOBUFS : r;
+    return r;
 }
 
 void link_drop(struct link *link, link_request request)
 {
     struct parked parked;
 
-    (void)pthread_mutex_lock(&link->mutex);
-    (void)claim(link, request, &parked);
-    (void)pthread_mutex_unlock(&link->mutex);
+    (void)parking_take(&link->parking, request, &parked);
 }
 
 /* -------- Sending, asking, receiving -------- */
@@ -1034,6 +935,23 @@ static nng_duration whole_ms(time_us duration_us)
     return (nng_duration)CLAMP((duration_us + US_PER_MS - 1) / US_PER_MS, 1, INT_MAX);
 }
 
+/* Whether there is a connection that was not cut off. */
+static bool can_ask(struct link *link)
+{
+    const struct pipe *pipe;
+    bool can = false;
+    size_t i;
+
+    (void)pthread_mutex_lock(&link->mutex);
+    for (i = 0; i < PIPE_BUCKETS && link->n_pipes > 0 && !can; i++) {
+        for (pipe = link->buckets[i]; pipe != NULL; pipe = pipe->next) {
+            can = can || !pipe->cut;
+        }
+    }
+    (void)pthread_mutex_unlock(&link->mutex);
+    return can;
+}
+
 int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us)
 {
     nng_msg *message;
@@ -1043,13 +961,7 @@ int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_
     if (link->asking) {
         return -EBUSY;
     }
-    if (link->socket.id == 0) {
-        r = open_socket(link); /* there was no memory for it when the last one was given up */
-        if (r != 0) {
-            return r;
-        }
-    }
-    if (link_n_pipes(link) == 0) {
+    if (!can_ask(link)) {
         return -EAGAIN;
     }
     r = make_message(bytes, n, &message);
@@ -1067,19 +979,19 @@ int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_
     return 0;
 }
 
-/* An overdue reply may still come: not on the socket of the next request. */
+/* An overdue reply may still come: not to the connection of the next request. */
 static int end_ask(struct link *link, int result, nng_msg *reply, struct link_message *ret_message)
 {
+    uint64_t not_counted = 0;
+
     link->asking = false;
     if (result == 0) {
         lend(link, reply, ret_message);
         return 0;
     }
-    if (result == NNG_ECONNRESET) {
-        return -ECONNRESET;
+    if (result != NNG_ECONNRESET) {
+        (void)treat(link, choose_all, 0, &not_counted);
     }
-    give_up_socket(link);
-    (void)open_socket(link); /* link_ask() tries again */
     return result == NNG_ETIMEDOUT ? -ETIMEDOUT : -ECONNRESET;
 }
 
@@ -1113,9 +1025,7 @@ static bool admit(struct link *link, nng_msg *message, link_request *ret_request
         *ret_request = 0;
         return true;
     }
-    (void)pthread_mutex_lock(&link->mutex);
-    *ret_request = park(link, message, (uint64_t)nng_msg_get_pipe(message).id);
-    (void)pthread_mutex_unlock(&link->mutex);
+    *ret_request = park(link, message);
     return *ret_request != 0;
 }
 
@@ -1201,17 +1111,13 @@ void link_vouch(struct link *link, uint64_t pipe_id)
 
 void link_kick(struct link *link, uint64_t pipe)
 {
-    (void)treat(link, link->descriptors, choose_id, (int64_t)pipe, &link->statistics.n_kicked);
+    (void)treat(link, choose_id, (int64_t)pipe, &link->statistics.n_kicked);
 }
 
 void link_sweep(struct link *link, time_us now_us)
 {
-    (void)treat(link, link->descriptors, choose_due, now_us, &link->statistics.n_swept);
-    (void)pthread_mutex_lock(&link->mutex);
-    if (link->pipes_went) {
-        forget_gone(link);
-    }
-    (void)pthread_mutex_unlock(&link->mutex);
+    (void)treat(link, choose_due, now_us, &link->statistics.n_swept);
+    forget_gone(link);
 }
 
 size_t link_n_pipes(const struct link *link)

@@ -63,8 +63,8 @@ void link_close(struct link *link);
 int link_fd(const struct link *link);
 
 /* Take the next message. Returns 0; -EAGAIN nothing there; LINK_ASK only: -ECONNRESET the peer went
- * away before its reply came (send anew); -ETIMEDOUT the reply is overdue (the link has reopened
- * its socket; send anew). */
+ * away before its reply came (send anew); -ETIMEDOUT the reply is overdue (its connection is
+ * cut, for the reply may still come; send anew). */
 int link_receive(struct link *link, struct link_message *ret_message);
 
 /* PUB kinds: send to everybody who is connected; never blocks, and returns 0 even when nobody is.

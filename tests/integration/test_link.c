@@ -18,7 +18,7 @@ struct bed {
 static struct bed *make_bed(size_t n)
 {
     struct bed *bed = calloc(1, sizeof(*bed));
-    char text[16];
+    char text[24];
     size_t i;
 
     assert_non_null(bed);
@@ -324,8 +324,8 @@ static void test_a_kick_hits_one(void **state)
     drop_bed(bed);
 }
 
-/* Over ipc a kick hits the peer's process. */
-static void test_a_kick_over_ipc(void **state)
+/* Over ipc a kick hits the peer's process, and an overdue reply cuts the connection, too. */
+static void test_cuts_over_ipc(void **state)
 {
     char directory[] = "/tmp/evenkeel-test-XXXXXX";
     char url[sizeof(directory) + 16];
@@ -343,6 +343,10 @@ static void test_a_kick_over_ipc(void **state)
     link_kick(answer, message.pipe);
     assert_int_equal(receive_soon(ask, &message), -ECONNRESET);
     assert_int_equal(statistics_of(answer).n_kicked, 1);
+    ask_soon(ask, "late", MILLISECONDS(50));
+    assert_int_equal(receive_soon(ask, &message), -ETIMEDOUT);
+    UNTIL(statistics_of(ask).n_disconnected == 2, 5);
+    UNTIL(link_n_pipes(ask) == 1, 5);
     link_close(ask);
     link_close(answer);
     assert_return_code(rmdir(directory), errno);
@@ -486,7 +490,7 @@ int main(void)
         cmocka_unit_test(test_ask_wait),
         cmocka_unit_test(test_ask_wait_gets_its_reply),
         cmocka_unit_test(test_a_kick_hits_one),
-        cmocka_unit_test(test_a_kick_over_ipc),
+        cmocka_unit_test(test_cuts_over_ipc),
         cmocka_unit_test(test_the_silent_are_swept),
         cmocka_unit_test(test_the_feed),
         cmocka_unit_test(test_refusals),

@@ -38,11 +38,15 @@
 /* An aggregator holds a poll for ten seconds; longer than this, and it is gone. */
 #define POLL_TIMEOUT_US SECONDS(15)
 
-/* Links are swept, the log flushed and the library's canary looked at so often. */
-#define TICK_US SECONDS(1)
+/* Links are swept, the log flushed, the library's canary looked at and pages published right after
+ * a sample, when the process is awake anyway; not more often than the first time, and not more
+ * seldom than the second. */
+#define TICK_US_MIN MILLISECONDS(900)
+#define TICK_US_MAX SECONDS(5)
 
-/* Pages are published after each sample, but at most once a tick, and at least so often. A page
- * that was not published for longer than the second time is not served: the loop hangs. */
+/* Pages are published when somebody has asked since the last time or the state of readiness is
+ * another, and else so often. A page that was not published for longer than the second time is not
+ * served: the loop hangs. */
 #define PUBLISH_US     SECONDS(5)
 #define PAGES_VALID_US SECONDS(20)
 
@@ -74,8 +78,9 @@ struct loop {
     struct link *reports[AGGREGATORS_MAX];
     struct link *decisions[AGGREGATORS_MAX];
     uint64_t poll_seq[AGGREGATORS_MAX];
-    time_us wake_at_us, tick_at_us, publish_at_us;
-    bool page_is_old;
+    time_us wake_at_us, ticked_at_us, publish_at_us;
+    bool was_sampled; /* since the last tick */
+    bool was_ready;   /* as the page says */
     size_t report_bytes;
     double sample_seconds;
     size_t queue_first, n_queued;
@@ -271,7 +276,7 @@ static void sample(struct loop *loop)
         seen_us = MIN(seen_us, broker_seen_us);
     }
     loop->sample_seconds = (double)(clock_now_us() - now_us) / (double)US_PER_S;
-    loop->page_is_old = true;
+    loop->was_sampled = true;
     post(loop,
          &(struct agent_event){.kind = AGENT_SAMPLED, .report = &loop->report, .seen_us = seen_us},
          "");
@@ -353,6 +358,7 @@ static void receive_replies(struct loop *loop, size_t i)
         }
     }
     if (connected) {
+        loop->ticked_at_us = 0; /* it is to be swept, and may make the agent ready */
         post(loop, &(struct agent_event){.kind = AGENT_CONNECTED, .aggregator = i}, "");
         work_off(loop);
     }
@@ -463,8 +469,8 @@ static void publish_page(struct loop *loop, const char *path, int status, const 
 /* Ready: a sample was taken, and some aggregator is there to hear of it. */
 static bool is_ready(const struct loop *loop)
 {
-    for (size_t i = 0; i < loop->numbers.n_decisions; i++) {
-        if (loop->numbers.decisions[i].up && loop->numbers.agent.n_reports > 0) {
+    for (size_t i = 0; i < loop->config->aggregators.n; i++) {
+        if (loop->agent.statistics.n_reports > 0 && link_n_pipes(loop->decisions[i]) > 0) {
             return true;
         }
     }
@@ -474,11 +480,8 @@ static bool is_ready(const struct loop *loop)
 static void publish_pages(struct loop *loop)
 {
     struct buffer buffer = buffer_over(loop->page, sizeof(loop->page));
-    const char *ready;
+    const char *ready = loop->was_ready ? "ok\n" : "no sample yet, or no aggregator connected\n";
 
-    if (loop->http == NULL) {
-        return;
-    }
     collect(loop);
     agent_metrics_page(&buffer, &loop->numbers);
     if (!buffer.overflowed) {
@@ -486,8 +489,22 @@ static void publish_pages(struct loop *loop)
                      buffer.bytes, buffer.n);
     }
     publish_page(loop, "/healthz", 200, "text/plain", "ok\n", 3);
-    ready = is_ready(loop) ? "ok\n" : "no sample yet, or no aggregator connected\n";
-    publish_page(loop, "/readyz", is_ready(loop) ? 200 : 503, "text/plain", ready, strlen(ready));
+    publish_page(loop, "/readyz", loop->was_ready ? 200 : 503, "text/plain", ready, strlen(ready));
+}
+
+/* Making pages costs more than a sample: only for those who read them. */
+static void publish_if_due(struct loop *loop, time_us now_us)
+{
+    const bool ready = is_ready(loop);
+
+    if (loop->http == NULL) {
+        return;
+    }
+    if (http_was_asked(loop->http) || ready != loop->was_ready || now_us >= loop->publish_at_us) {
+        loop->was_ready = ready;
+        loop->publish_at_us = now_us + PUBLISH_US;
+        publish_pages(loop);
+    }
 }
 
 /* --- the loop --- */
@@ -504,12 +521,16 @@ static void tick(struct loop *loop, time_us now_us)
         loop->exit_status = EXIT_WEDGED;
         loop->stopping = true;
     }
-    if (loop->page_is_old || now_us >= loop->publish_at_us) {
-        publish_pages(loop);
-        loop->page_is_old = false;
-        loop->publish_at_us = now_us + PUBLISH_US;
-    }
-    loop->tick_at_us = now_us + TICK_US;
+    publish_if_due(loop, now_us);
+    loop->was_sampled = false;
+    loop->ticked_at_us = now_us;
+}
+
+static bool is_tick_due(const struct loop *loop, time_us now_us)
+{
+    const time_us since_us = now_us - loop->ticked_at_us;
+
+    return since_us >= TICK_US_MAX || (loop->was_sampled && since_us >= TICK_US_MIN);
 }
 
 /* Wait until something is there or due. `fds`: the signals, a link for each aggregator, actuators.
@@ -518,7 +539,7 @@ static void wait_for_something(struct loop *loop, struct pollfd *fds)
 {
     const size_t n_links = loop->config->aggregators.n;
     const time_us now_us = clock_now_us();
-    time_us due_us = MIN(loop->wake_at_us, loop->tick_at_us);
+    time_us due_us = MIN(loop->wake_at_us, loop->ticked_at_us + TICK_US_MAX);
     nfds_t n = 0;
 
     fds[n++] = (struct pollfd){.fd = loop->signals, .events = POLLIN};
@@ -554,7 +575,7 @@ static void turn(struct loop *loop)
         post(loop, &(struct agent_event){.kind = AGENT_WOKEN}, "");
         work_off(loop);
     }
-    if (now_us >= loop->tick_at_us) {
+    if (is_tick_due(loop, now_us)) {
         tick(loop, now_us);
     }
 }

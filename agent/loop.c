@@ -50,7 +50,8 @@
 #define PUBLISH_US     SECONDS(5)
 #define PAGES_VALID_US SECONDS(20)
 
-#define PAGE_BYTES_MAX (64 * 1024)
+/* Five lines a source; touched only as far as it is filled. */
+#define PAGE_BYTES_MAX (512 * 1024)
 
 /* Events that one event can bring about: every ask and every run may fail, and a sample. */
 #define QUEUE_MAX (AGGREGATORS_MAX + DECISIONS_PER_REPLY_MAX + 2)

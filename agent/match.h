@@ -2,6 +2,7 @@
 #ifndef AGENT_MATCH_H
 #define AGENT_MATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -41,6 +42,14 @@ int match_scan(struct match_view *view);
  * be looked into; -ENOMEM. */
 int match_find(const struct match_options *match, struct match_view *view,
                struct match_processes *ret_found, struct match_process *ret_root);
+
+/* Whether every process must be looked at to find it. */
+bool match_needs_scan(const struct match_options *match);
+
+/* Whether `root`, found before by a look at every process, still runs and matches: then there is no
+ * need for another. False for what is found without. */
+bool match_stays(const struct match_options *match, struct match_view *view,
+                 const struct match_process *root);
 
 /* Add to `family`, which holds a process, all of its descendants. Returns 0 or -ENOMEM. */
 int match_descendants(struct match_view *view, struct match_processes *family);

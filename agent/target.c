@@ -14,6 +14,11 @@
 #include "agent/counters.h"
 #include "common/log.h"
 
+/* While a broker is not there, it is looked for so often at first, and so seldom at last when every
+ * process has to be looked at for it. */
+#define FIND_WAIT_US_MIN SECONDS(1)
+#define FIND_WAIT_US_MAX SECONDS(10)
+
 static const char v1_io_file[] = "blkio.throttle.io_service_bytes_recursive";
 
 uint64_t target_hash(uint64_t hash, const void *bytes, size_t n)
@@ -41,6 +46,7 @@ void target_init(struct target *target, const struct broker_options *options)
 
 static void close_files(struct target *target)
 {
+    target->has_limits = false;
     cpu_close(&target->cpu);
     memory_close(&target->memory);
     held_close(&target->io);
@@ -128,13 +134,19 @@ static bool is_same_process(const struct match_process *a, const struct match_pr
     return a->pid == b->pid && a->start_ticks == b->start_ticks;
 }
 
+/* Whether all processes that match are the broker's: those of its cgroup. */
+static bool is_whole(const struct target *target)
+{
+    const char *cgroup = target->options->match.cgroup;
+
+    return cgroup != NULL && cgroup[0] != '\0';
+}
+
 /* Only a cgroup's processes are all the broker's; of others that match, the root is, and what comes
  * from it. */
 static void keep_root(struct target *target, const struct match_process *root)
 {
-    const char *cgroup = target->options->match.cgroup;
-
-    if (cgroup == NULL || cgroup[0] == '\0') {
+    if (!is_whole(target)) {
         target->processes.list[0] = *root;
         target->processes.n = 1;
     }
@@ -164,7 +176,22 @@ static void follow(struct target *target, const struct match_process *root,
     around->n_discoveries++;
 }
 
-void target_find(struct target *target, struct surroundings *around)
+/* When to look again for what was not found. */
+static void wait_for(struct target *target, time_us now_us)
+{
+    const time_us longest_us = match_needs_scan(&target->options->match) ? FIND_WAIT_US_MAX
+                                                                         : FIND_WAIT_US_MIN;
+
+    target->find_wait_us = CLAMP(2 * target->find_wait_us, FIND_WAIT_US_MIN, longest_us);
+    target->find_at_us = now_us + target->find_wait_us;
+}
+
+bool target_is_due(const struct target *target, time_us now_us)
+{
+    return !target->is_found && now_us >= target->find_at_us;
+}
+
+void target_find(struct target *target, time_us now_us, struct surroundings *around)
 {
     struct match_view view = {
         .proc_fd = around->proc_fd,
@@ -176,15 +203,24 @@ void target_find(struct target *target, struct surroundings *around)
     struct match_process root;
     int r;
 
-    r = match_find(&target->options->match, &view, &target->processes, &root);
+    if (target->is_found && match_stays(&target->options->match, &view, &target->root)) {
+        root = target->root;
+        target->processes.n = 1; /* the root, and its descendants when they are asked for */
+        r = 0;
+    } else {
+        r = match_find(&target->options->match, &view, &target->processes, &root);
+    }
     if (r < 0) {
         target_lose(target);
+        wait_for(target, now_us);
         if (r == -EACCES) {
             set_all(target, VALUE_DENIED); /* it may run where we must not look */
         }
     } else {
         keep_root(target, &root);
         follow(target, &root, around);
+        target->find_wait_us = 0;
+        target->find_at_us = 0;
     }
     say(target);
 }
@@ -303,7 +339,7 @@ static void hold_family(struct target *target, struct surroundings *around)
         .all = &around->all,
     };
 
-    if (wants.cpu || wants.memory || wants.io) {
+    if (!is_whole(target) && (wants.cpu || wants.memory || wants.io)) {
         (void)match_descendants(&view, &target->processes);
     }
     family_set(&target->family, &target->root, &target->processes, around->proc_fd, wants,
@@ -319,11 +355,14 @@ void target_hold(struct target *target, struct surroundings *around)
     target->cpu.cpuset = &target->chains[CGROUPS_CPUSET];
     target->memory.chain = &target->chains[CGROUPS_MEMORY];
     hold_network(target, around);
-    target_refresh(target, around);
+    if (!target->has_limits) {
+        target_refresh(target, around);
+    }
 }
 
 void target_refresh(struct target *target, struct surroundings *around)
 {
+    target->has_limits = true;
     cpu_refresh(&target->cpu, &around->reader);
     memory_refresh(&target->memory, around->host->values[METRIC_MEMORY_LIMIT_BYTES],
                    &around->reader);

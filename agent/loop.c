@@ -23,6 +23,7 @@
 
 #include "agent/agent.h"
 #include "agent/apply.h"
+#include "agent/footprint.h"
 #include "agent/pages.h"
 #include "agent/sampler.h"
 #include "agent/source.h"
@@ -49,6 +50,9 @@
  * served: the loop hangs. */
 #define PUBLISH_US     SECONDS(5)
 #define PAGES_VALID_US SECONDS(20)
+
+/* By then everything has run once: connected, sampled, looked for all brokers again. */
+#define TRIM_US SECONDS(15)
 
 /* Five lines a source; touched only as far as it is filled. */
 #define PAGE_BYTES_MAX (512 * 1024)
@@ -79,7 +83,7 @@ struct loop {
     struct link *reports[AGGREGATORS_MAX];
     struct link *decisions[AGGREGATORS_MAX];
     uint64_t poll_seq[AGGREGATORS_MAX];
-    time_us wake_at_us, ticked_at_us, publish_at_us;
+    time_us wake_at_us, ticked_at_us, publish_at_us, trim_at_us;
     bool was_sampled; /* since the last tick */
     bool was_ready;   /* as the page says */
     size_t report_bytes;
@@ -523,6 +527,10 @@ static void tick(struct loop *loop, time_us now_us)
         loop->stopping = true;
     }
     publish_if_due(loop, now_us);
+    if (now_us >= loop->trim_at_us) {
+        footprint_trim();
+        loop->trim_at_us = TIME_NEVER;
+    }
     loop->was_sampled = false;
     loop->ticked_at_us = now_us;
 }
@@ -733,6 +741,7 @@ int loop_new(const struct agent_config *config, struct loop **ret_loop)
     loop->brokers = config->brokers.elements;
     loop->signals = -1;
     loop->boot_id = clock_random();
+    loop->trim_at_us = clock_now_us() + TRIM_US;
     r = open_all(loop);
     if (r < 0) {
         loop_free(loop);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/agent_options.h"
+#include "agent/footprint.h"
 #include "agent/loop.h"
 #include "common/config.h"
 #include "common/link.h"
@@ -77,6 +78,7 @@ static int run(const struct agent_config *config)
     struct loop *loop;
     int status;
 
+    footprint_limit();
     set_signals();
     raise_descriptor_limit();
     log_start("agent", (enum log_level)config->log_level, (enum log_format)config->log_format);

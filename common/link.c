@@ -1109,7 +1109,7 @@ static struct link_options with_defaults(const struct link_options *options)
         full = *options;
     }
     if (full.receive_bytes_max == 0) {
-        full.receive_bytes_max = MESSAGE_BYTES_MAX;
+        full.receive_bytes_max = (size_t)MESSAGE_BYTES_MAX;
     }
     if (full.pipes_max == 0) {
         full.pipes_max = LINK_PIPES_MAX;

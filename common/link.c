@@ -975,7 +975,7 @@ static bool others_own(struct link *link)
 
 void link_close(struct link *link)
 {
-    int i;
+    time_us deadline_us = clock_now_us() + MILLISECONDS(CLOSE_MS_MAX);
 
     if (link == NULL) {
         return;
@@ -993,7 +993,7 @@ void link_close(struct link *link)
         /* Without memory for a thread the socket stays open, and rejects everybody. */
         (void)start_thread(close_socket, link);
     }
-    for (i = 0; i < CLOSE_MS_MAX && others_own(link); i++) {
+    while (others_own(link) && clock_now_us() < deadline_us) {
         (void)poll(NULL, 0, 1);
     }
     take_back(link);
@@ -1109,7 +1109,7 @@ static struct link_options with_defaults(const struct link_options *options)
         full = *options;
     }
     if (full.receive_bytes_max == 0) {
-        full.receive_bytes_max = MESSAGE_BYTES_MAX;
+        full.receive_bytes_max = (size_t)MESSAGE_BYTES_MAX;
     }
     if (full.pipes_max == 0) {
         full.pipes_max = LINK_PIPES_MAX;
@@ -1314,47 +1314,6 @@ int link_receive(struct link *link, struct link_message *ret_message)
     }
     lend(link, message, ret_message);
     return 0;
-}
-
-static int wait_for_wake(const struct link *link, time_us deadline_us)
-{
-    struct pollfd pollfd = {.fd = link->fd, .events = POLLIN};
-    time_us left_us;
-
-    left_us = deadline_us - clock_now_us();
-    if (left_us <= 0) {
-        return -ETIMEDOUT;
-    }
-    (void)poll(&pollfd, 1, whole_ms(left_us));
-    return 0;
-}
-
-int link_ask_wait(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us,
-                  struct link_message *ret_reply)
-{
-    time_us deadline_us = clock_now_us() + timeout_us;
-    int r;
-
-    for (;;) {
-        r = link_ask(link, bytes, n, deadline_us - clock_now_us());
-        if (r != -EAGAIN) {
-            break;
-        }
-        r = wait_for_wake(link, deadline_us);
-        if (r != 0) {
-            return r;
-        }
-        (void)link_receive(link, ret_reply); /* takes the wake, there is nothing else */
-    }
-    while (r == 0) {
-        r = link_receive(link, ret_reply);
-        if (r != -EAGAIN) {
-            return r;
-        }
-        /* The receive ends by itself at the deadline; the wait is only a little longer. */
-        r = wait_for_wake(link, deadline_us + SECONDS(1));
-    }
-    return r;
 }
 
 /* -------- Keeping connections in order -------- */

@@ -76,11 +76,6 @@ int link_send(struct link *link, const uint8_t *bytes, size_t n);
  * -ENOMEM. */
 int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us);
 
-/* LINK_ASK: the same, blocking until the reply is there: for command-line tools and libevenkeel.
- * Waits for a connection, too. Returns 0, -ETIMEDOUT, -ECONNRESET, -EBUSY or -ENOMEM. */
-int link_ask_wait(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us,
-                  struct link_message *ret_reply);
-
 /* Answer a request, once. Returns 0, or -ENOTCONN when its peer is gone, or it was dropped (nothing
  * to do). -ENOMEM: the request is forgotten, its
  * peer will find it overdue. Never blocks. */

@@ -72,8 +72,9 @@ int link_receive(struct link *link, struct link_message *ret_message);
 int link_send(struct link *link, const uint8_t *bytes, size_t n);
 
 /* LINK_ASK: send a request; link_receive() gives its reply, or an error, within `timeout_us`.
- * Returns 0; -EAGAIN nobody is connected (try again later); -EBUSY a reply is still awaited;
- * -ENOMEM. */
+ * Returns 0; -EAGAIN nobody is connected, or nng is still busy with the request before (then
+ * link_n_pipes() is not 0: try again in a millisecond); -EBUSY a reply is still awaited; -ENOMEM.
+ */
 int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us);
 
 /* Answer a request, once. Returns 0, or -ENOTCONN when its peer is gone, or it was dropped (nothing

@@ -82,8 +82,7 @@ int link_ask_wait(struct link *link, const uint8_t *bytes, size_t n, time_us tim
                   struct link_message *ret_reply);
 
 /* Answer a request, once. Returns 0, or -ENOTCONN when its peer is gone, or it was dropped (nothing
- * to do). -ENOMEM: the request is forgotten, its
- * peer will find it overdue. Never blocks. */
+ * to do). -ENOMEM: the request is forgotten, its peer will find it overdue. Never blocks. */
 int link_answer(struct link *link, link_request request, const uint8_t *bytes, size_t n);
 
 /* Forget a request that will not be answered. */
@@ -112,7 +111,7 @@ struct link_statistics {
     uint64_t n_rejected; /* over pipes_max */
     uint64_t n_swept;    /* silent ones shut down */
     uint64_t n_kicked;
-    uint64_t n_dropped; /* parked requests dropped, answers that could not be sent */
+    uint64_t n_dropped; /* requests of peers that had gone, or that were too many to keep */
 };
 
 /* What has been counted since the link was opened. */

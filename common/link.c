@@ -39,6 +39,9 @@
  * RECVFD. Therefore a receive is always pending, and link_fd() is an eventfd that its callback
  * writes.
  *
+ * A reply can come before nng has noted that its request is sent: then the connection counts as
+ * busy, nothing tells when it is free, and the next request is tried again for a moment.
+ *
  * Dialing. Without NNG_FLAG_NONBLOCK a first failure is the last: always with it. The wait before
  * dialing again is drawn from (-n, n) milliseconds instead of (0, n), so that half the time there
  * is none: about twice the attempts that one would think.
@@ -71,6 +74,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <nng/nng.h>
@@ -110,6 +114,8 @@
 #define TUNE_TRIES   3   /* sweeps that look for a connection's descriptor before giving up */
 #define CLOSE_MS_MAX 1000
 #define CUT_MS_MAX   50
+#define BUSY_TRIES   20 /* each after BUSY_US: 1 ms and a little */
+#define BUSY_US      50
 #define FAREWELL_MS  5
 
 #define TODO_TUNE  1U
@@ -908,8 +914,7 @@ static void disown(struct link *link)
         return;
     }
     for (i = 0; i < PIPE_BUCKETS; i++) {
-        assert(link->buckets[i] ==
-               NULL); /* every ADD_PRE has had its REM_POST: sockets are closed */
+        assert(link->buckets[i] == NULL); /* the socket is closed: each has had its REM_POST */
     }
     if (has_eventfd(link->kind) && link->fd >= 0) {
         (void)close(link->fd);
@@ -1227,6 +1232,25 @@ static bool can_ask(struct link *link)
     return can;
 }
 
+/* Send a request; takes `message` over, whatever happens. */
+static int send_request(struct link *link, nng_msg *message)
+{
+    const struct timespec moment = {.tv_nsec = BUSY_US * 1000};
+    int code = NNG_EAGAIN;
+    int i;
+
+    for (i = 0; i < BUSY_TRIES && code == NNG_EAGAIN && can_ask(link); i++) {
+        if (i > 0) {
+            (void)nanosleep(&moment, NULL);
+        }
+        code = nng_sendmsg(link->socket, message, NNG_FLAG_NONBLOCK);
+    }
+    if (code != 0) {
+        nng_msg_free(message);
+    }
+    return errno_of(code);
+}
+
 int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us)
 {
     nng_msg *message;
@@ -1243,7 +1267,7 @@ int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_
     if (r != 0) {
         return r;
     }
-    r = send_message(link->socket, message);
+    r = send_request(link, message);
     if (r != 0) {
         return r;
     }

@@ -72,14 +72,12 @@ int link_receive(struct link *link, struct link_message *ret_message);
 int link_send(struct link *link, const uint8_t *bytes, size_t n);
 
 /* LINK_ASK: send a request; link_receive() gives its reply, or an error, within `timeout_us`.
- * Returns 0; -EAGAIN nobody is connected, or nng is still busy with the request before (then
- * link_n_pipes() is not 0: try again in a millisecond); -EBUSY a reply is still awaited; -ENOMEM.
- */
+ * Returns 0; -EAGAIN nobody is connected (try again later); -EBUSY a reply is still awaited;
+ * -ENOMEM. */
 int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us);
 
 /* Answer a request, once. Returns 0, or -ENOTCONN when its peer is gone, or it was dropped (nothing
- * to do). -ENOMEM: the request is forgotten, its
- * peer will find it overdue. Never blocks. */
+ * to do). -ENOMEM: the request is forgotten, its peer will find it overdue. Never blocks. */
 int link_answer(struct link *link, link_request request, const uint8_t *bytes, size_t n);
 
 /* Forget a request that will not be answered. */
@@ -108,7 +106,7 @@ struct link_statistics {
     uint64_t n_rejected; /* over pipes_max */
     uint64_t n_swept;    /* silent ones shut down */
     uint64_t n_kicked;
-    uint64_t n_dropped; /* parked requests dropped, answers that could not be sent */
+    uint64_t n_dropped; /* requests of peers that had gone, or that were too many to keep */
 };
 
 /* What has been counted since the link was opened. */

@@ -111,7 +111,8 @@ static void remove_groups(void)
     }
     for (size_t i = 0; i < CONTROLLERS_N; i++) {
         /* The kernel lets go of a group a moment after its last process. */
-        /* Called from a signal handler, too: glibc's errno and usleep() are system calls at most. */
+        /* Called from a signal handler, too: glibc's errno and usleep() are system calls at most.
+         */
         /* NOLINTBEGIN(bugprone-signal-handler) */
         for (int tries = 0; tries < 50 && rmdir(leaves[i]) < 0 && errno == EBUSY; tries++) {
             (void)usleep(20000);

@@ -17,7 +17,7 @@ enum link_kind {
     LINK_REPORTS_OUT, /* PUB, dials: send */
     LINK_REPORTS_IN,  /* SUB, listens: receive */
     LINK_ASK,         /* REQ, dials: ask, receive the reply, one at a time */
-    LINK_ANSWER,      /* raw REP, listens: receive requests, answer each later, in any order */
+    LINK_ANSWER,      /* REP, listens: receive requests, answer each later, in any order */
     LINK_FEED_OUT,    /* PUB, listens: send */
     LINK_FEED_IN,     /* SUB, dials: receive */
 };
@@ -82,7 +82,8 @@ int link_ask_wait(struct link *link, const uint8_t *bytes, size_t n, time_us tim
                   struct link_message *ret_reply);
 
 /* Answer a request, once. Returns 0, or -ENOTCONN when its peer is gone, or it was dropped (nothing
- * to do). -ENOBUFS, -ENOMEM: the answer is lost, its peer will find it overdue. Never blocks. */
+ * to do). -ENOMEM: the request is forgotten, its
+ * peer will find it overdue. Never blocks. */
 int link_answer(struct link *link, link_request request, const uint8_t *bytes, size_t n);
 
 /* Forget a request that will not be answered. */

@@ -9,7 +9,7 @@ esac
 cd "$1"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-/usr/bin/python3 - "$2" <<'PYTHON' | xargs -0 -n 4 -P "$(nproc)" clang-tidy -quiet -p "$2" >"$log" 2>&1 || status=$?
+/usr/bin/python3 - "$2" <<'PYTHON' | xargs -0 -n 1 -P "$(nproc)" clang-tidy -quiet -p "$2" >"$log" 2>&1 || status=$?
 import json, os, sys
 names = {os.path.realpath(os.path.join(c["directory"], c["file"]))
          for c in json.load(open(os.path.join(sys.argv[1], "compile_commands.json")))}

@@ -726,9 +726,9 @@ static void test_by_cgroup(void **state)
 /* A proc root that is not there is refused at the start. */
 static void test_no_root(void **state)
 {
-    (void)state;
     static char nowhere[] = "/nowhere/proc";
 
+    (void)state;
     config.proc_root = nowhere;
     assert_int_equal(sampler_new(&config, &sampler), -ENOENT);
     assert_null(sampler);

@@ -46,7 +46,7 @@ static void drop_bed(const struct bed *bed)
 static void assert_served(const struct bed *bed)
 {
     time_us deadline_us = clock_now_us() + SECONDS(5);
-    struct link_message message;
+    struct link_message message = {0};
     int r = -EAGAIN;
 
     ask_soon(bed->ask, "good", SECONDS(5));

@@ -112,10 +112,10 @@
 
 #define PIPE_BUCKETS 256 /* 16 pipes a bucket at LINK_PIPES_MAX */
 #define TUNE_TRIES   3   /* sweeps that look for a connection's descriptor before giving up */
-#define CLOSE_MS_MAX 1000
+#define CLOSE_US_MAX SECONDS(1)
 #define CUT_MS_MAX   50
-#define BUSY_TRIES   20 /* each after BUSY_US: 1 ms and a little */
-#define BUSY_US      50
+#define BUSY_TRIES   20 /* each after BUSY_NS: 1 ms and a little */
+#define BUSY_NS      50000L
 #define FAREWELL_MS  5
 
 #define TODO_TUNE  1U
@@ -980,7 +980,7 @@ static bool others_own(struct link *link)
 
 void link_close(struct link *link)
 {
-    time_us deadline_us = clock_now_us() + MILLISECONDS(CLOSE_MS_MAX);
+    time_us deadline_us = clock_now_us() + CLOSE_US_MAX;
 
     if (link == NULL) {
         return;
@@ -1235,7 +1235,7 @@ static bool can_ask(struct link *link)
 /* Send a request; takes `message` over, whatever happens. */
 static int send_request(struct link *link, nng_msg *message)
 {
-    const struct timespec moment = {.tv_nsec = BUSY_US * 1000};
+    const struct timespec moment = {.tv_nsec = BUSY_NS};
     int code = NNG_EAGAIN;
     int i;
 

@@ -45,6 +45,10 @@
 #define TICK_US_MIN MILLISECONDS(900)
 #define TICK_US_MAX SECONDS(5)
 
+/* While an aggregator is away: it must be noticed soon when it is back. Longer than the shortest
+ * interval that is common, so that no beat of its own is needed then. */
+#define TICK_US_AWAY MILLISECONDS(1100)
+
 /* Pages are published when somebody has asked since the last time or the state of readiness is
  * another, and else so often. A page that was not published for longer than the second time is not
  * served: the loop hangs. */
@@ -111,6 +115,12 @@ static void post(struct loop *loop, const struct agent_event *event, const char 
     queued->event.now_us = clock_now_us();
     (void)snprintf(queued->text, sizeof(queued->text), "%s", text);
     queued->event.text = queued->text;
+}
+
+static void post_poll_unsent(struct loop *loop, size_t aggregator)
+{
+    post(loop, &(struct agent_event){.kind = AGENT_POLL_UNSENT, .aggregator = aggregator},
+         "not connected");
 }
 
 static void post_poll_failed(struct loop *loop, size_t aggregator, const char *why)
@@ -234,7 +244,7 @@ static void ask(struct loop *loop, const struct agent_ask *ask)
     int r;
 
     if (link_n_pipes(loop->decisions[i]) == 0) {
-        post_poll_failed(loop, i, "not connected");
+        post_poll_unsent(loop, i);
         return;
     }
     head = envelope(loop, ++loop->poll_seq[i]);
@@ -242,8 +252,10 @@ static void ask(struct loop *loop, const struct agent_ask *ask)
     if (r == 0) {
         r = link_ask(loop->decisions[i], loop->message, n, POLL_TIMEOUT_US);
     }
-    if (r < 0) {
-        post_poll_failed(loop, i, r == -EAGAIN ? "not connected" : strerror(-r));
+    if (r == -EAGAIN) {
+        post_poll_unsent(loop, i);
+    } else if (r < 0) {
+        post_poll_failed(loop, i, strerror(-r));
     }
 }
 
@@ -535,11 +547,26 @@ static void tick(struct loop *loop, time_us now_us)
     loop->ticked_at_us = now_us;
 }
 
+static bool is_any_away(const struct loop *loop)
+{
+    for (size_t i = 0; i < loop->config->aggregators.n; i++) {
+        if (link_n_pipes(loop->reports[i]) == 0 || link_n_pipes(loop->decisions[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* When a tick is due though no sample was taken. */
+static time_us tick_at(const struct loop *loop)
+{
+    return loop->ticked_at_us + (is_any_away(loop) ? TICK_US_AWAY : TICK_US_MAX);
+}
+
 static bool is_tick_due(const struct loop *loop, time_us now_us)
 {
-    const time_us since_us = now_us - loop->ticked_at_us;
-
-    return since_us >= TICK_US_MAX || (loop->was_sampled && since_us >= TICK_US_MIN);
+    return now_us >= tick_at(loop) ||
+           (loop->was_sampled && now_us - loop->ticked_at_us >= TICK_US_MIN);
 }
 
 /* Wait until something is there or due. `fds`: the signals, a link for each aggregator, actuators.
@@ -548,7 +575,7 @@ static void wait_for_something(struct loop *loop, struct pollfd *fds)
 {
     const size_t n_links = loop->config->aggregators.n;
     const time_us now_us = clock_now_us();
-    time_us due_us = MIN(loop->wake_at_us, loop->ticked_at_us + TICK_US_MAX);
+    time_us due_us = MIN(loop->wake_at_us, tick_at(loop));
     nfds_t n = 0;
 
     fds[n++] = (struct pollfd){.fd = loop->signals, .events = POLLIN};

@@ -22,8 +22,13 @@
  * once and closed when all is over, and a dialer is kept from dialing in between (FAREWELL_MS).
  *
  * Queues. PUB keeps 16 messages a connection, SUB 128 for the whole socket: a fleet that reports
- * in phase loses some. Raised to 64 and 8192. Raw REP refuses to send without waiting unless
- * SENDBUF is raised, and drops what does not fit into a connection's own queue of 64 answers.
+ * in phase loses some. Raised to 64 and 8192.
+ *
+ * Answering. Raw REP would do with less, but uses freed memory when strangers vanish with requests
+ * in flight (1.10 aborts at once; 1.5.2 and 1.11 have the same lines): nni_msgq_aio_put() goes on
+ * with an aio that is stopped. Therefore cooked REP, with a context for each request that is
+ * parked or being answered, and RECEIVE_AHEAD more that receive. A context that is not going to
+ * answer just receives again. What a connection has not read of its answers is bounded, too.
  *
  * Sizes. RECVMAXSZ is unlimited by default and counts for connections that start after it was
  * set: set on the dialer or listener before it starts. inproc ignores it, so lengths are looked at
@@ -34,9 +39,15 @@
  * RECVFD. Therefore a receive is always pending, and link_fd() is an eventfd that its callback
  * writes.
  *
+ * A reply can come before nng has noted that its request is sent: then the connection counts as
+ * busy, nothing tells when it is free, and the next request is tried again for a moment.
+ *
  * Dialing. Without NNG_FLAG_NONBLOCK a first failure is the last: always with it. The wait before
  * dialing again is drawn from (-n, n) milliseconds instead of (0, n), so that half the time there
- * is none: about twice the attempts that one would think.
+ * is none: about twice the attempts that one would think. An attempt that is refused takes nng a
+ * millisecond of CPU in five threads, more than all else an agent does in a second. Therefore
+ * link_sweep() closes a dialer that nobody answers, knocks (knock.h), and makes another when
+ * somebody does. Where it cannot knock (a host's name, ipc) nng dials on.
  *
  * Silence. Keepalive is off, there is no idle timeout after the 8 bytes of hello (10 s before),
  * and no option for TCP_USER_TIMEOUT: link_sweep() sets them on the descriptors, in one walk for
@@ -66,6 +77,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <nng/nng.h>
@@ -77,6 +89,7 @@
 
 #include "common/clock.h"
 #include "common/connection.h"
+#include "common/knock.h"
 #include "common/limits.h"
 #include "common/parking.h"
 
@@ -90,17 +103,23 @@
 /* The one queue of a SUB socket for the whole fleet, as long as nng allows. */
 #define SUB_QUEUE 8192
 
-/* Answers handed to nng and not yet to their connection: all parked ones at once, twice. */
-#define REP_QUEUE (2 * REQUESTS_PARKED_MAX)
+/* Requests of one connection that wait for an answer, and answers that it has not read. Ours have
+ * one; a stranger's must not push out everybody's. */
+#define REQUESTS_PER_PIPE_MAX 32
 
-/* Requests of one connection that wait for an answer. Ours have one; a stranger's must not push
- * out everybody's. */
-#define REQUESTS_PARKED_PER_PIPE_MAX 32
+/* Contexts that receive while the owner of the link is busy; nng keeps one more request for each
+ * connection. */
+#define RECEIVE_AHEAD 32
+
+/* Contexts: those that receive, that wait, and that send to somebody who reads slowly. */
+#define ANSWERERS_MAX (RECEIVE_AHEAD + 2 * REQUESTS_PARKED_MAX)
 
 #define PIPE_BUCKETS 256 /* 16 pipes a bucket at LINK_PIPES_MAX */
 #define TUNE_TRIES   3   /* sweeps that look for a connection's descriptor before giving up */
-#define CLOSE_MS_MAX 1000
+#define CLOSE_US_MAX SECONDS(1)
 #define CUT_MS_MAX   50
+#define BUSY_TRIES   20 /* each after BUSY_NS: 1 ms and a little */
+#define BUSY_NS      50000L
 #define FAREWELL_MS  5
 
 #define TODO_TUNE  1U
@@ -111,6 +130,7 @@
 struct pipe {
     struct pipe *next; /* in its bucket */
     uint32_t id;
+    unsigned n_sending; /* answers that it has not read */
     unsigned tune_left; /* sweeps that will still look for its descriptor */
     bool vouched;       /* since the last sweep */
     bool cut;           /* shut down by us, and counted */
@@ -118,26 +138,50 @@ struct pipe {
     struct connection_ends ends;
 };
 
+/* One context of REP. It is idle, receives, has arrived, is parked, or sends. */
+struct answerer {
+    struct link *link;
+    nng_ctx context;
+    nng_aio *aio; /* NULL: the context is not open yet */
+    bool sending;
+    uint32_t pipe;    /* where the request came from */
+    uint32_t next;    /* in the list of idle or of arrived ones, or PARKING_NONE */
+    nng_msg *request; /* arrived, not yet handed out */
+};
+
+struct answering {
+    struct answerer *answerers; /* ANSWERERS_MAX, mostly untouched */
+    uint32_t n_used;            /* have been used so far */
+    uint32_t n_receiving;       /* receive, or have arrived */
+    uint32_t idle;              /* list, or PARKING_NONE */
+    uint32_t arrived_first;     /* queue, or PARKING_NONE */
+    uint32_t arrived_last;
+};
+
 struct link {
     enum link_kind kind;
     struct link_options options;
     char *url;
     int fd;
-    nng_socket socket;      /* id 0: not opened */
+    nng_socket socket; /* id 0: not opened */
+    nng_dialer dialer; /* while it is dialing */
+    bool is_dialing;
+    struct knock knock;
     nng_msg *received;      /* what the caller borrows */
-    struct parking parking; /* LINK_ANSWER */
+    struct parking parking; /* LINK_ANSWER: slots are indices of answerers */
     nng_aio *aio;           /* LINK_ASK: the pending receive */
     bool asking;            /* LINK_ASK: a reply is awaited or not yet taken */
 
     pthread_mutex_t mutex; /* what follows is shared with nng's threads */
     struct pipe *buckets[PIPE_BUCKETS];
     size_t n_pipes;
-    bool is_closing;   /* new connections are rejected */
-    bool pipes_went;   /* since requests of vanished pipes were last forgotten */
-    bool has_reply;    /* LINK_ASK: the receive ended */
-    int reply_result;  /* nng's code */
-    nng_msg *reply;    /* when the result is 0 */
-    unsigned n_owners; /* the caller, and the socket until it is closed */
+    struct answering answering; /* LINK_ANSWER */
+    bool is_closing;            /* new connections are rejected */
+    bool pipes_went;            /* since requests of vanished pipes were last forgotten */
+    bool has_reply;             /* LINK_ASK: the receive ended */
+    int reply_result;           /* nng's code */
+    nng_msg *reply;             /* when the result is 0 */
+    unsigned n_owners;          /* the caller, and the socket until it is closed */
     struct link_statistics statistics;
 };
 
@@ -248,6 +292,12 @@ static bool receives(enum link_kind kind)
     return kind != LINK_REPORTS_OUT && kind != LINK_FEED_OUT;
 }
 
+/* Whether the link's descriptor is ours; nng's otherwise. */
+static bool has_eventfd(enum link_kind kind)
+{
+    return kind == LINK_ASK || kind == LINK_ANSWER;
+}
+
 static struct pipe **pipe_place(struct link *link, uint64_t id)
 {
     struct pipe **place = &link->buckets[id % PIPE_BUCKETS];
@@ -337,7 +387,7 @@ static bool pipe_add(struct link *link, struct pipe *pipe)
     return true;
 }
 
-static void pipe_added(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
+static void pipe_added(nng_pipe new_pipe, nng_pipe_ev event, void *arg)
 {
     struct link *link = arg;
     struct pipe *pipe;
@@ -346,8 +396,8 @@ static void pipe_added(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
     (void)event;
     pipe = calloc(1, sizeof(*pipe));
     if (pipe != NULL) {
-        pipe->id = (uint32_t)nng_pipe_id(nng_pipe);
-        pipe->ends = ends_of_pipe(nng_pipe);
+        pipe->id = (uint32_t)nng_pipe_id(new_pipe);
+        pipe->ends = ends_of_pipe(new_pipe);
         pipe->tune_left = pipe->ends.family == AF_INET || pipe->ends.family == AF_INET6 ? TUNE_TRIES
                                                                                         : 0;
         (void)pthread_mutex_lock(&link->mutex);
@@ -356,19 +406,19 @@ static void pipe_added(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
     }
     if (!accepted) {
         free(pipe);
-        (void)nng_pipe_close(nng_pipe); /* allowed, for it does not run yet */
+        (void)nng_pipe_close(new_pipe); /* allowed, for it does not run yet */
     }
 }
 
 /* From here on requests can be sent. */
-static void pipe_ready(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
+static void pipe_ready(nng_pipe new_pipe, nng_pipe_ev event, void *arg)
 {
-    (void)nng_pipe;
+    (void)new_pipe;
     (void)event;
     wake(arg);
 }
 
-static void pipe_removed(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
+static void pipe_removed(nng_pipe old_pipe, nng_pipe_ev event, void *arg)
 {
     struct link *link = arg;
     struct pipe **place;
@@ -377,7 +427,7 @@ static void pipe_removed(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
 
     (void)event;
     (void)pthread_mutex_lock(&link->mutex);
-    place = pipe_place(link, (uint32_t)nng_pipe_id(nng_pipe));
+    place = pipe_place(link, (uint32_t)nng_pipe_id(old_pipe));
     pipe = *place;
     if (pipe != NULL) {
         *place = pipe->next;
@@ -391,13 +441,6 @@ static void pipe_removed(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
         (void)poll(NULL, 0, FAREWELL_MS); /* lets close_socket() stop the dialer before it dials */
     }
     free(pipe);
-}
-
-static void count(struct link *link, uint64_t *counter)
-{
-    (void)pthread_mutex_lock(&link->mutex);
-    (*counter)++;
-    (void)pthread_mutex_unlock(&link->mutex);
 }
 
 /* -------- Cutting off and tuning -------- */
@@ -536,6 +579,334 @@ static size_t treat(struct link *link, choose_fn choose, int64_t argument, uint6
     return n;
 }
 
+/* -------- Answerers -------- */
+
+/* The mutex is held by callers of push_… and pop_…. */
+static void push_idle(struct answering *answering, uint32_t i)
+{
+    answering->answerers[i].next = answering->idle;
+    answering->idle = i;
+}
+
+static void push_arrived(struct answering *answering, uint32_t i)
+{
+    answering->answerers[i].next = PARKING_NONE;
+    if (answering->arrived_first == PARKING_NONE) {
+        answering->arrived_first = i;
+    } else {
+        answering->answerers[answering->arrived_last].next = i;
+    }
+    answering->arrived_last = i;
+}
+
+/* The next request that arrived, or PARKING_NONE. The descriptor is readable as long as there is
+ * one. */
+static uint32_t pop_arrived(struct link *link)
+{
+    struct answering *answering = &link->answering;
+    uint32_t i = answering->arrived_first;
+    uint64_t n_wakes;
+    ssize_t n;
+
+    if (i != PARKING_NONE) {
+        answering->arrived_first = answering->answerers[i].next;
+        answering->n_receiving--;
+    }
+    if (answering->arrived_first == PARKING_NONE) {
+        n = read(link->fd, &n_wakes, sizeof(n_wakes));
+        (void)n;
+    }
+    return i;
+}
+
+static void end_receive(struct answerer *answerer, uint32_t i, int code)
+{
+    struct link *link = answerer->link;
+
+    if (code == 0) {
+        answerer->request = nng_aio_get_msg(answerer->aio);
+        answerer->pipe = (uint32_t)nng_msg_get_pipe(answerer->request).id;
+        nng_aio_set_msg(answerer->aio, NULL);
+    }
+    (void)pthread_mutex_lock(&link->mutex);
+    if (code == 0) {
+        push_arrived(&link->answering, i);
+        wake(link);
+    } else {
+        link->answering.n_receiving--;
+        push_idle(&link->answering, i);
+    }
+    (void)pthread_mutex_unlock(&link->mutex);
+}
+
+static void end_send(struct answerer *answerer, uint32_t i, int code)
+{
+    struct link *link = answerer->link;
+    struct pipe *pipe;
+
+    if (code != 0) {
+        nng_msg_free(nng_aio_get_msg(answerer->aio));
+        nng_aio_set_msg(answerer->aio, NULL);
+    }
+    (void)pthread_mutex_lock(&link->mutex);
+    pipe = pipe_find(link, answerer->pipe);
+    if (pipe != NULL) {
+        pipe->n_sending--;
+    }
+    push_idle(&link->answering, i);
+    (void)pthread_mutex_unlock(&link->mutex);
+}
+
+/* A receive or a send ended. Runs on a thread of nng. */
+static void answerer_ended(void *arg)
+{
+    struct answerer *answerer = arg;
+    uint32_t i = (uint32_t)(answerer - answerer->link->answering.answerers);
+    int code = nng_aio_result(answerer->aio);
+
+    if (answerer->sending) {
+        end_send(answerer, i, code);
+    } else {
+        end_receive(answerer, i, code);
+    }
+}
+
+static bool open_answerer(struct link *link, struct answerer *answerer)
+{
+    nng_aio *aio;
+
+    if (answerer->aio != NULL) {
+        return true;
+    }
+    answerer->link = link;
+    if (nng_aio_alloc(&aio, answerer_ended, answerer) != 0) {
+        return false;
+    }
+    if (nng_ctx_open(&answerer->context, link->socket) != 0) {
+        nng_aio_free(aio);
+        return false;
+    }
+    answerer->aio = aio;
+    return true;
+}
+
+/* One to receive with, or PARKING_NONE: enough do, or all are taken. The mutex is held. */
+static uint32_t take_idle(struct answering *answering)
+{
+    uint32_t i = answering->idle;
+
+    if (answering->n_receiving >= RECEIVE_AHEAD) {
+        return PARKING_NONE;
+    }
+    if (i != PARKING_NONE) {
+        answering->idle = answering->answerers[i].next;
+    } else if (answering->n_used < ANSWERERS_MAX) {
+        i = answering->n_used++;
+    } else {
+        return PARKING_NONE;
+    }
+    answering->n_receiving++;
+    return i;
+}
+
+/* Have RECEIVE_AHEAD contexts receive, as far as memory allows. */
+static void receive_ahead(struct link *link)
+{
+    struct answerer *answerer;
+    uint32_t i;
+
+    for (;;) {
+        (void)pthread_mutex_lock(&link->mutex);
+        i = take_idle(&link->answering);
+        (void)pthread_mutex_unlock(&link->mutex);
+        if (i == PARKING_NONE) {
+            return;
+        }
+        answerer = &link->answering.answerers[i];
+        if (!open_answerer(link, answerer)) {
+            (void)pthread_mutex_lock(&link->mutex);
+            link->answering.n_receiving--;
+            push_idle(&link->answering, i);
+            (void)pthread_mutex_unlock(&link->mutex);
+            return;
+        }
+        nng_aio_wait(answerer->aio); /* its callback has freed it, but may not have returned */
+        answerer->sending = false;
+        nng_ctx_recv(answerer->context, answerer->aio);
+    }
+}
+
+static int answering_init(struct link *link)
+{
+    struct answering *answering = &link->answering;
+
+    answering->idle = PARKING_NONE;
+    answering->arrived_first = PARKING_NONE;
+    answering->answerers = calloc(ANSWERERS_MAX, sizeof(*answering->answerers));
+    if (answering->answerers == NULL) {
+        return -ENOMEM;
+    }
+    return parking_init(&link->parking, ANSWERERS_MAX);
+}
+
+/* When the socket is closed, or was never opened. */
+static void answering_done(struct link *link)
+{
+    struct answerer *answerer;
+    uint32_t i;
+
+    for (i = 0; i < link->answering.n_used; i++) {
+        answerer = &link->answering.answerers[i];
+        nng_aio_free(answerer->aio);
+        nng_msg_free(answerer->request);
+    }
+    free(link->answering.answerers);
+    parking_done(&link->parking);
+}
+
+/* Forget the request in this slot. The mutex is held. */
+static void unpark(struct link *link, uint32_t slot)
+{
+    parking_release(&link->parking, slot);
+    push_idle(&link->answering, slot);
+}
+
+/* Forget the requests of connections that have gone. */
+static void forget_gone(struct link *link)
+{
+    const struct parking *parking = &link->parking;
+    uint32_t slot = parking->n > 0 ? parking->oldest : PARKING_NONE;
+    uint32_t newer;
+
+    (void)pthread_mutex_lock(&link->mutex);
+    while (link->pipes_went && slot != PARKING_NONE) {
+        newer = parking->slots[slot].newer;
+        if (pipe_find(link, parking->slots[slot].pipe) == NULL) {
+            unpark(link, slot);
+            link->statistics.n_dropped++;
+        }
+        slot = newer;
+    }
+    link->pipes_went = false;
+    (void)pthread_mutex_unlock(&link->mutex);
+}
+
+/* Make room for one more request of a connection; the oldest goes. The mutex is held. */
+static void make_room(struct link *link, uint32_t pipe)
+{
+    uint32_t oldest;
+
+    if (parking_of_pipe(&link->parking, pipe, &oldest) < REQUESTS_PER_PIPE_MAX) {
+        oldest = link->parking.n < REQUESTS_PARKED_MAX ? PARKING_NONE : link->parking.oldest;
+    }
+    if (oldest != PARKING_NONE) {
+        unpark(link, oldest);
+        link->statistics.n_dropped++;
+    }
+}
+
+/* Park the request that this answerer received. Returns its id, 0: it is not wanted, for its peer
+ * has gone, or reads no answers. The mutex is held. */
+static link_request park(struct link *link, uint32_t i)
+{
+    const struct answerer *answerer = &link->answering.answerers[i];
+    const struct pipe *pipe;
+
+    pipe = pipe_find(link, answerer->pipe);
+    if (pipe == NULL || pipe->n_sending >= REQUESTS_PER_PIPE_MAX ||
+        nng_msg_len(answerer->request) > link->options.receive_bytes_max) {
+        push_idle(&link->answering, i);
+        link->statistics.n_dropped++;
+        return 0;
+    }
+    make_room(link, answerer->pipe);
+    return parking_put(&link->parking, i, answerer->pipe);
+}
+
+static int receive_request(struct link *link, struct link_message *ret_message)
+{
+    link_request request = 0;
+    nng_msg *message = NULL;
+    uint32_t i;
+
+    do {
+        receive_ahead(link);
+        (void)pthread_mutex_lock(&link->mutex);
+        i = pop_arrived(link);
+        if (i != PARKING_NONE) {
+            request = park(link, i);
+            message = link->answering.answerers[i].request;
+            link->answering.answerers[i].request = NULL;
+        }
+        (void)pthread_mutex_unlock(&link->mutex);
+        if (i == PARKING_NONE) {
+            return -EAGAIN;
+        }
+        if (request == 0) {
+            nng_msg_free(message);
+        }
+    } while (request == 0);
+    lend(link, message, ret_message);
+    ret_message->request = request;
+    return 0;
+}
+
+/* Take the request out of the table. False: its peer is gone. */
+static bool begin_answer(struct link *link, uint32_t slot)
+{
+    struct pipe *pipe;
+
+    (void)pthread_mutex_lock(&link->mutex);
+    pipe = pipe_find(link, link->answering.answerers[slot].pipe);
+    if (pipe != NULL) {
+        pipe->n_sending++;
+        parking_release(&link->parking, slot);
+    } else {
+        unpark(link, slot);
+        link->statistics.n_dropped++;
+    }
+    (void)pthread_mutex_unlock(&link->mutex);
+    return pipe != NULL;
+}
+
+int link_answer(struct link *link, link_request request, const uint8_t *bytes, size_t n)
+{
+    uint32_t slot = parking_find(&link->parking, request);
+    struct answerer *answerer;
+    nng_msg *message;
+    int r;
+
+    if (slot == PARKING_NONE) {
+        return -ENOTCONN; /* counted when it was dropped */
+    }
+    r = make_message(bytes, n, &message);
+    if (r != 0) {
+        link_drop(link, request);
+        return r;
+    }
+    if (!begin_answer(link, slot)) {
+        nng_msg_free(message);
+        return -ENOTCONN;
+    }
+    answerer = &link->answering.answerers[slot];
+    nng_aio_wait(answerer->aio); /* the callback of its receive may not have returned */
+    answerer->sending = true;
+    nng_aio_set_msg(answerer->aio, message);
+    nng_ctx_send(answerer->context, answerer->aio);
+    return 0;
+}
+
+void link_drop(struct link *link, link_request request)
+{
+    uint32_t slot = parking_find(&link->parking, request);
+
+    if (slot != PARKING_NONE) {
+        (void)pthread_mutex_lock(&link->mutex);
+        unpark(link, slot);
+        (void)pthread_mutex_unlock(&link->mutex);
+    }
+}
+
 /* -------- Closing, out of everybody's way -------- */
 
 static void disown(struct link *link)
@@ -550,12 +921,12 @@ static void disown(struct link *link)
         return;
     }
     for (i = 0; i < PIPE_BUCKETS; i++) {
-        assert(link->buckets[i] ==
-               NULL); /* every ADD_PRE has had its REM_POST: sockets are closed */
+        assert(link->buckets[i] == NULL); /* the socket is closed: each has had its REM_POST */
     }
-    if (link->kind == LINK_ASK && link->fd >= 0) {
+    if (has_eventfd(link->kind) && link->fd >= 0) {
         (void)close(link->fd);
     }
+    answering_done(link);
     (void)pthread_mutex_destroy(&link->mutex);
     free(link->url);
     free(link);
@@ -616,7 +987,7 @@ static bool others_own(struct link *link)
 
 void link_close(struct link *link)
 {
-    int i;
+    time_us deadline_us = clock_now_us() + CLOSE_US_MAX;
 
     if (link == NULL) {
         return;
@@ -634,11 +1005,10 @@ void link_close(struct link *link)
         /* Without memory for a thread the socket stays open, and rejects everybody. */
         (void)start_thread(close_socket, link);
     }
-    for (i = 0; i < CLOSE_MS_MAX && others_own(link); i++) {
+    while (others_own(link) && clock_now_us() < deadline_us) {
         (void)poll(NULL, 0, 1);
     }
     take_back(link);
-    parking_done(&link->parking);
     disown(link);
 }
 
@@ -679,22 +1049,16 @@ static int open_by_kind(enum link_kind kind, nng_socket *ret_socket)
                    ? code
                    : nng_socket_set_ms(*ret_socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
     case LINK_ANSWER:
-        code = nng_rep0_open_raw(ret_socket);
-        return code != 0 ? code : nng_socket_set_int(*ret_socket, NNG_OPT_SENDBUF, REP_QUEUE);
+        return nng_rep0_open(ret_socket);
     }
     return code;
 }
 
-static int dial(const struct link *link)
+static int start_dialer(const struct link *link, nng_dialer dialer)
 {
-    nng_dialer dialer;
     int code;
-
-    code = nng_dialer_create(&dialer, link->socket, link->url);
-    if (code == 0) {
-        code = nng_dialer_set_size(dialer, NNG_OPT_RECVMAXSZ, link->options.receive_bytes_max);
-        code = code == NNG_ENOTSUP ? 0 : code; /* inproc */
-    }
+    code = nng_dialer_set_size(dialer, NNG_OPT_RECVMAXSZ, link->options.receive_bytes_max);
+    code = code == NNG_ENOTSUP ? 0 : code; /* inproc */
     if (code == 0) {
         code = nng_dialer_set_ms(dialer, NNG_OPT_RECONNMINT, RECONNECT_MS_MIN);
     }
@@ -702,6 +1066,46 @@ static int dial(const struct link *link)
         code = nng_dialer_set_ms(dialer, NNG_OPT_RECONNMAXT, RECONNECT_MS_MAX);
     }
     return code != 0 ? code : nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
+}
+
+static int dial(struct link *link)
+{
+    int code;
+
+    code = nng_dialer_create(&link->dialer, link->socket, link->url);
+    if (code != 0) {
+        return code;
+    }
+    code = start_dialer(link, link->dialer);
+    link->is_dialing = code == 0;
+    if (code != 0) {
+        (void)nng_dialer_close(link->dialer);
+    }
+    return code;
+}
+
+/* Let nng dial only while somebody answers. A dialer that nobody answered a moment ago exchanges no
+ * hellos, so that it can be closed. */
+static void keep_dialing(struct link *link)
+{
+    if (!knock_is_possible(&link->knock) || link_n_pipes(link) > 0) {
+        return;
+    }
+    switch (knock_at(&link->knock)) {
+    case KNOCK_WAITING:
+        break;
+    case KNOCK_OPEN:
+        if (!link->is_dialing) {
+            (void)dial(link); /* again with the next sweep, should it fail */
+        }
+        break;
+    case KNOCK_CLOSED:
+        if (link->is_dialing) {
+            (void)nng_dialer_close(link->dialer);
+            link->is_dialing = false;
+        }
+        break;
+    }
 }
 
 static int listen_at(const struct link *link)
@@ -752,7 +1156,7 @@ static struct link_options with_defaults(const struct link_options *options)
         full = *options;
     }
     if (full.receive_bytes_max == 0) {
-        full.receive_bytes_max = MESSAGE_BYTES_MAX;
+        full.receive_bytes_max = (size_t)MESSAGE_BYTES_MAX;
     }
     if (full.pipes_max == 0) {
         full.pipes_max = LINK_PIPES_MAX;
@@ -776,15 +1180,21 @@ static bool is_usable(const char *url)
 /* What the kind needs beside a socket. */
 static int prepare(struct link *link)
 {
+    knock_init(&link->knock, listens(link->kind) ? "" : link->url);
+    int r = 0;
+
     open_descriptors();
-    if (link->kind == LINK_ANSWER) {
-        return parking_init(&link->parking, REQUESTS_PARKED_MAX);
-    }
-    if (link->kind == LINK_ASK) {
+    if (has_eventfd(link->kind)) {
         link->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        return link->fd < 0 ? -errno : errno_of(nng_aio_alloc(&link->aio, reply_arrived, link));
+        r = link->fd < 0 ? -errno : 0;
     }
-    return 0;
+    if (r == 0 && link->kind == LINK_ANSWER) {
+        r = answering_init(link);
+    }
+    if (r == 0 && link->kind == LINK_ASK) {
+        r = errno_of(nng_aio_alloc(&link->aio, reply_arrived, link));
+    }
+    return r;
 }
 
 int link_open(enum link_kind kind, const char *url, const struct link_options *options,
@@ -810,12 +1220,15 @@ int link_open(enum link_kind kind, const char *url, const struct link_options *o
     if (r == 0) {
         r = open_socket(link);
     }
-    if (r == 0 && receives(kind) && kind != LINK_ASK) {
+    if (r == 0 && receives(kind) && !has_eventfd(kind)) {
         r = errno_of(nng_socket_get_int(link->socket, NNG_OPT_RECVFD, &link->fd));
     }
     if (r != 0) {
         link_close(link);
         return r;
+    }
+    if (kind == LINK_ANSWER) {
+        receive_ahead(link);
     }
     *ret_link = link;
     return 0;
@@ -824,96 +1237,6 @@ int link_open(enum link_kind kind, const char *url, const struct link_options *o
 int link_fd(const struct link *link)
 {
     return link->fd;
-}
-
-/* -------- Parked requests -------- */
-
-static bool is_gone(uint32_t pipe, void *arg)
-{
-    struct link *link = arg;
-
-    return pipe_find(link, pipe) == NULL;
-}
-
-/* Forget the requests of connections that have gone. */
-static void forget_gone(struct link *link)
-{
-    (void)pthread_mutex_lock(&link->mutex);
-    if (link->pipes_went && link->kind == LINK_ANSWER) {
-        link->statistics.n_dropped += parking_forget(&link->parking, is_gone, link);
-    }
-    link->pipes_went = false;
-    (void)pthread_mutex_unlock(&link->mutex);
-}
-
-/* Keep where a request came from. Returns its id, 0: its peer is gone already. */
-static link_request park(struct link *link, nng_msg *message)
-{
-    uint32_t pipe_id = (uint32_t)nng_msg_get_pipe(message).id;
-    size_t n = nng_msg_header_len(message);
-    link_request request = 0;
-    bool dropped = true;
-
-    (void)pthread_mutex_lock(&link->mutex);
-    if (pipe_find(link, pipe_id) != NULL && n <= PARKED_BYTES_MAX) {
-        request = parking_put(&link->parking, pipe_id, REQUESTS_PARKED_PER_PIPE_MAX,
-                              nng_msg_header(message), n, &dropped);
-    }
-    link->statistics.n_dropped += dropped ? 1 : 0;
-    (void)pthread_mutex_unlock(&link->mutex);
-    return request;
-}
-
-static bool is_reachable(struct link *link, uint32_t pipe_id)
-{
-    bool reachable;
-
-    (void)pthread_mutex_lock(&link->mutex);
-    reachable = pipe_find(link, pipe_id) != NULL;
-    (void)pthread_mutex_unlock(&link->mutex);
-    return reachable;
-}
-
-static int send_back(struct link *link, const struct parked *way_back, const uint8_t *bytes,
-                     size_t n)
-{
-    nng_msg *message;
-    int r;
-
-    r = make_message(bytes, n, &message);
-    if (r != 0) {
-        return r;
-    }
-    if (nng_msg_header_append(message, way_back->bytes, way_back->n) != 0) {
-        nng_msg_free(message);
-        return -ENOMEM;
-    }
-    r = send_message(link->socket, message);
-    return r == -EAGAIN ? -ENOBUFS : r;
-}
-
-int link_answer(struct link *link, link_request request, const uint8_t *bytes, size_t n)
-{
-    struct parked way_back;
-    int r = -ENOTCONN;
-
-    if (!parking_take(&link->parking, request, &way_back)) {
-        return -ENOTCONN; /* counted when it was dropped */
-    }
-    if (is_reachable(link, way_back.pipe)) {
-        r = send_back(link, &way_back, bytes, n);
-    }
-    if (r != 0) {
-        count(link, &link->statistics.n_dropped);
-    }
-    return r;
-}
-
-void link_drop(struct link *link, link_request request)
-{
-    struct parked parked;
-
-    (void)parking_take(&link->parking, request, &parked);
 }
 
 /* -------- Sending, asking, receiving -------- */
@@ -952,6 +1275,25 @@ static bool can_ask(struct link *link)
     return can;
 }
 
+/* Send a request; takes `message` over, whatever happens. */
+static int send_request(struct link *link, nng_msg *message)
+{
+    const struct timespec moment = {.tv_nsec = BUSY_NS};
+    int code = NNG_EAGAIN;
+    int i;
+
+    for (i = 0; i < BUSY_TRIES && code == NNG_EAGAIN && can_ask(link); i++) {
+        if (i > 0) {
+            (void)nanosleep(&moment, NULL);
+        }
+        code = nng_sendmsg(link->socket, message, NNG_FLAG_NONBLOCK);
+    }
+    if (code != 0) {
+        nng_msg_free(message);
+    }
+    return errno_of(code);
+}
+
 int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us)
 {
     nng_msg *message;
@@ -968,7 +1310,7 @@ int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_
     if (r != 0) {
         return r;
     }
-    r = send_message(link->socket, message);
+    r = send_request(link, message);
     if (r != 0) {
         return r;
     }
@@ -1015,23 +1357,8 @@ static int receive_reply(struct link *link, struct link_message *ret_message)
     return has_reply ? end_ask(link, result, reply, ret_message) : -EAGAIN;
 }
 
-/* True when the message is to be handed out. */
-static bool admit(struct link *link, nng_msg *message, link_request *ret_request)
-{
-    if (nng_msg_len(message) > link->options.receive_bytes_max) {
-        return false; /* inproc only */
-    }
-    if (link->kind != LINK_ANSWER) {
-        *ret_request = 0;
-        return true;
-    }
-    *ret_request = park(link, message);
-    return *ret_request != 0;
-}
-
 int link_receive(struct link *link, struct link_message *ret_message)
 {
-    link_request request;
     nng_msg *message;
     int code;
 
@@ -1039,60 +1366,21 @@ int link_receive(struct link *link, struct link_message *ret_message)
     if (link->kind == LINK_ASK) {
         return receive_reply(link, ret_message);
     }
+    if (link->kind == LINK_ANSWER) {
+        return receive_request(link, ret_message);
+    }
     for (;;) {
         code = nng_recvmsg(link->socket, &message, NNG_FLAG_NONBLOCK);
         if (code != 0) {
             return errno_of(code);
         }
-        if (admit(link, message, &request)) {
+        if (nng_msg_len(message) <= link->options.receive_bytes_max) {
             break;
         }
-        nng_msg_free(message);
+        nng_msg_free(message); /* inproc only */
     }
     lend(link, message, ret_message);
-    ret_message->request = request;
     return 0;
-}
-
-static int wait_for_wake(const struct link *link, time_us deadline_us)
-{
-    struct pollfd pollfd = {.fd = link->fd, .events = POLLIN};
-    time_us left_us;
-
-    left_us = deadline_us - clock_now_us();
-    if (left_us <= 0) {
-        return -ETIMEDOUT;
-    }
-    (void)poll(&pollfd, 1, whole_ms(left_us));
-    return 0;
-}
-
-int link_ask_wait(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us,
-                  struct link_message *ret_reply)
-{
-    time_us deadline_us = clock_now_us() + timeout_us;
-    int r;
-
-    for (;;) {
-        r = link_ask(link, bytes, n, deadline_us - clock_now_us());
-        if (r != -EAGAIN) {
-            break;
-        }
-        r = wait_for_wake(link, deadline_us);
-        if (r != 0) {
-            return r;
-        }
-        (void)link_receive(link, ret_reply); /* takes the wake, there is nothing else */
-    }
-    while (r == 0) {
-        r = link_receive(link, ret_reply);
-        if (r != -EAGAIN) {
-            return r;
-        }
-        /* The receive ends by itself at the deadline; the wait is only a little longer. */
-        r = wait_for_wake(link, deadline_us + SECONDS(1));
-    }
-    return r;
 }
 
 /* -------- Keeping connections in order -------- */
@@ -1117,7 +1405,10 @@ void link_kick(struct link *link, uint64_t pipe)
 void link_sweep(struct link *link, time_us now_us)
 {
     (void)treat(link, choose_due, now_us, &link->statistics.n_swept);
-    forget_gone(link);
+    if (link->kind == LINK_ANSWER) {
+        forget_gone(link);
+        receive_ahead(link);
+    }
 }
 
 size_t link_n_pipes(const struct link *link)

@@ -1,6 +1,18 @@
 /* Strangers on a listening port: what they send costs them their connection, not us. */
 #include "tests/integration/link_bed.h"
 
+/* The address sanitizer keeps freed memory for a while. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MEMORY_FACTOR 4
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MEMORY_FACTOR 4
+#endif
+#endif
+#ifndef MEMORY_FACTOR
+#define MEMORY_FACTOR 1
+#endif
+
 #define N_SILENT 1000
 #define N_KICKS  300
 
@@ -34,7 +46,7 @@ static void drop_bed(const struct bed *bed)
 static void assert_served(const struct bed *bed)
 {
     time_us deadline_us = clock_now_us() + SECONDS(5);
-    struct link_message message;
+    struct link_message message = {0};
     int r = -EAGAIN;
 
     ask_soon(bed->ask, "good", SECONDS(5));
@@ -188,7 +200,7 @@ static void test_a_thousand_silent_connections(void **state)
         raw_hello(fds[i], SP_REQ);
     }
     UNTIL(link_n_pipes(bed.answer) == N_SILENT + 1, 10);
-    assert_true(memory_kb() - before_kb < 32768);
+    assert_true(memory_kb() - before_kb < 32768 * MEMORY_FACTOR);
     assert_served(&bed);
     link_sweep(bed.answer, SECONDS(1000));
     ask_soon(bed.ask, "good", SECONDS(5));
@@ -234,13 +246,15 @@ static void test_a_greedy_client(void **state)
     drop_bed(&bed);
 }
 
-/* One that asks and never reads its answers is ended by the kernel, for the sweep has said so. */
+/* One that asks and never reads: 32 answers are kept for it, then it is not heard any more, and the
+ * kernel ends its connection, for the sweep has said so. */
 static void test_one_that_never_reads(void **state)
 {
-    static uint8_t answer[200000];
+    static uint8_t answer[500000];
     struct bed bed = make_bed(NULL);
     struct link_message message;
     long before_kb = memory_kb();
+    uint32_t n_answered = 0;
     uint32_t i;
     int fd = raw_peer(bed.port, SP_REQ);
 
@@ -249,10 +263,16 @@ static void test_one_that_never_reads(void **state)
     link_sweep(bed.answer, clock_now_us());
     for (i = 0; i < 200; i++) {
         raw_request(fd, i);
-        assert_int_equal(receive_soon(bed.answer, &message), 0);
-        assert_int_equal(link_answer(bed.answer, message.request, answer, sizeof(answer)), 0);
     }
-    assert_true(memory_kb() - before_kb < 80 * 200); /* 64 in its queue, and the kernel's */
+    while (is_readable(bed.answer, 200)) {
+        if (link_receive(bed.answer, &message) == 0) {
+            assert_int_equal(link_answer(bed.answer, message.request, answer, sizeof(answer)), 0);
+            n_answered++;
+        }
+    }
+    assert_in_range(n_answered, 32, 100); /* the kernel takes some */
+    assert_true(memory_kb() - before_kb < 500 * (32 + 2) * MEMORY_FACTOR);
+    assert_served(&bed);
     UNTIL(link_n_pipes(bed.answer) == 1, 20);
     (void)close(fd);
     assert_served(&bed);

@@ -22,6 +22,7 @@ enum knock_answer {
  * have to be looked up, which can take long. */
 void knock_init(struct knock *knock, const char *url);
 
+/* Whether there is an address to knock at. */
 bool knock_is_possible(const struct knock *knock);
 
 /* Knock, or ask for the answer to the last knock. Waits 2 ms at most; made to be called every

@@ -18,7 +18,7 @@
 #define __has_feature(feature) 0
 #endif
 
-static size_t n_allocations;
+static volatile size_t n_allocations; /* malloc is known to the compiler, its counting is not */
 
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 

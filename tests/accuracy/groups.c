@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/units.h"
 
 #define FILE_BYTES_MAX 16384
 #define PERIOD_US      100000
@@ -176,6 +177,14 @@ int group_limit_cpu(const struct group *group, int64_t quota_us)
     return r < 0 ? r : put(path, "cpu.cfs_quota_us", text);
 }
 
+int group_prefer(const struct group *group)
+{
+    const char *path = group->paths[GROUP_CPU];
+
+    return group->is_v2[GROUP_CPU] ? put(path, "cpu.weight", "10000")
+                                   : put(path, "cpu.shares", "262144");
+}
+
 int group_limit_writes(const struct group *group, dev_t device, int64_t bytes_per_s)
 {
     bool is_v2 = group->is_v2[GROUP_IO];
@@ -260,6 +269,7 @@ int group_memory(const struct group *group, struct group_memory *ret_memory)
     memory.file = number_after(text, is_v2 ? "file " : "total_cache ");
     memory.shmem = number_after(text, is_v2 ? "shmem " : "total_shmem ");
     memory.inactive_file = number_after(text, is_v2 ? "inactive_file " : "total_inactive_file ");
+    memory.slab = MAX(0, number_after(text, "slab "));
     if (memory.current < 0 || memory.file < 0 || memory.shmem < 0 || memory.inactive_file < 0) {
         return -ENODATA;
     }

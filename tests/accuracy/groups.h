@@ -41,6 +41,9 @@ int group_join(const struct group *group, pid_t pid);
 /* Let it have `quota_us` of CPU in each 100 ms. Returns 0 or a negative errno. */
 int group_limit_cpu(const struct group *group, int64_t quota_us);
 
+/* Let its processes go before others where CPUs are scarce. Returns 0 or a negative errno. */
+int group_prefer(const struct group *group);
+
 /* Let it write no more than `bytes_per_s` to the device; with v1 this makes the kernel count.
  * Returns 0 or a negative errno. */
 int group_limit_writes(const struct group *group, dev_t device, int64_t bytes_per_s);
@@ -53,6 +56,8 @@ int64_t group_bytes_written(const struct group *group, dev_t device);
 /* The kernel's account of its memory, in bytes. */
 struct group_memory {
     int64_t current, file, shmem, inactive_file;
+    int64_t
+        slab; /* what the kernel keeps for it, tables of the cache among it; v1 does not say: 0 */
 };
 
 /* Read it. Returns 0 or a negative errno. */

@@ -35,8 +35,7 @@ struct load {
 /* What a load says that it did. */
 struct load_result {
     int error;           /* 0 or a negative errno: it could not do it all */
-    int64_t cpu_us;      /* its own CPU time while it worked */
-    int64_t bytes;       /* allocated, read once, sent in frames, written */
+    int64_t bytes;       /* allocated with its page tables, read once, sent in frames, written */
     int64_t bytes_taken; /* LOAD_NET: received */
 };
 
@@ -51,6 +50,9 @@ int load_go(struct load *load);
 
 /* Wait, at most `within_us`, until it has done its work. Returns its error, or -ETIMEDOUT. */
 int load_wait(struct load *load, time_us within_us, struct load_result *ret_result);
+
+/* The CPU time of its process until now; negative when there is none. */
+int64_t load_cpu_us(const struct load *load);
 
 /* How much of a file the kernel has in memory. Returns 0 or a negative errno. */
 int load_cached(const char *path, int64_t bytes, int64_t *ret_bytes);

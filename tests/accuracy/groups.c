@@ -211,7 +211,7 @@ static int64_t number_after(const char *text, const char *key)
 
 static int64_t read_number(const char *folder, const char *name, const char *key)
 {
-    char text[FILE_BYTES_MAX];
+    char text[FILE_BYTES_MAX] = "";
     int r = get(folder, name, text);
 
     return r < 0 ? r : number_after(text, key);
@@ -237,7 +237,7 @@ int64_t group_periods(const struct group *group, int64_t *ret_throttled)
 int64_t group_bytes_written(const struct group *group, dev_t device)
 {
     bool is_v2 = group->is_v2[GROUP_IO];
-    char text[FILE_BYTES_MAX], key[64];
+    char text[FILE_BYTES_MAX] = "", key[64];
     const char *line;
     int r;
 
@@ -258,7 +258,7 @@ int group_memory(const struct group *group, struct group_memory *ret_memory)
     const char *path = group->paths[GROUP_MEMORY];
     bool is_v2 = group->is_v2[GROUP_MEMORY];
     struct group_memory memory;
-    char text[FILE_BYTES_MAX];
+    char text[FILE_BYTES_MAX] = "";
     int r;
 
     r = get(path, "memory.stat", text);

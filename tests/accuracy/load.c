@@ -359,10 +359,10 @@ int load_cached(const char *path, int64_t bytes, int64_t *ret_bytes)
     int r = 0;
 
     if (view == MAP_FAILED || in_core == NULL || mincore(view, (size_t)bytes, in_core) < 0) {
-        r = -errno;
+        r = -EIO;
     }
     *ret_bytes = 0;
-    for (size_t i = 0; r == 0 && i < n; i++) {
+    for (size_t i = 0; r == 0 && in_core != NULL && i < n; i++) {
         *ret_bytes += (in_core[i] & 1) != 0 ? (int64_t)page : 0;
     }
     free(in_core);

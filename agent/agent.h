@@ -46,6 +46,7 @@ struct agent_event {
     enum agent_event_kind kind;
     time_us now_us;
     struct report *report; /* SAMPLED: stamped by the step; must stay as it is until the next one */
+    time_us taken_us;      /* SAMPLED: when the sample was begun: its rates are up to then */
     time_us seen_us;       /* SAMPLED: everything in the report was true at that time or later */
     size_t aggregator;     /* CONNECTED, POLL_… */
     const struct poll_reply *reply;

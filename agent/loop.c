@@ -272,9 +272,11 @@ static void sample(struct loop *loop)
     }
     loop->sample_seconds = (double)(clock_now_us() - now_us) / (double)US_PER_S;
     loop->page_is_old = true;
-    post(loop,
-         &(struct agent_event){.kind = AGENT_SAMPLED, .report = &loop->report, .seen_us = seen_us},
-         "");
+    post(
+        loop,
+        &(struct agent_event){
+            .kind = AGENT_SAMPLED, .report = &loop->report, .taken_us = now_us, .seen_us = seen_us},
+        "");
 }
 
 /* --- the queue --- */

@@ -91,7 +91,8 @@ struct agent_run {
 struct agent_effects {
     size_t n_notes;
     struct agent_note notes[AGENT_NOTES_MAX];
-    bool publish; /* send the report of the event to every aggregator */
+    bool publish; /* send the report of the event to every aggregator, each with its own: */
+    uint64_t applied_seqs[AGGREGATORS_MAX];
     size_t n_runs;
     struct agent_run runs[DECISIONS_PER_REPLY_MAX];
     size_t n_asks;

@@ -102,6 +102,19 @@ static void read_places(struct target *target, struct surroundings *around)
     }
 }
 
+/* A cgroup can be removed when the last in it is ending, and its file goes on to tell the name. */
+static bool is_cgroup_removed(const struct reader *reader)
+{
+    struct cgroups_place place;
+
+    for (unsigned i = 0; i < CGROUPS_CONTROLLERS; i++) {
+        if (cgroups_parse_place(reader->bytes, reader->n, i, &place) == -ENODEV) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void open_chains(struct target *target, struct surroundings *around)
 {
     const char *within = target->options->match.cgroup;
@@ -156,6 +169,10 @@ static void follow(struct target *target, const struct match_process *root,
     target->incarnation = incarnation_of(root, around->boot_hash);
     identify_network(target, around);
     read_places(target, around);
+    if (is_cgroup_removed(&around->reader)) {
+        target_lose(target);
+        return;
+    }
     places_hash = target_hash(1, around->reader.bytes, around->reader.n);
     if (target->is_found && places_hash == target->places_hash) {
         return;

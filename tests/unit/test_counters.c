@@ -301,8 +301,8 @@ static void test_max_fds(void **state)
                          &n_max),
         0);
     assert_int_equal(n_max, 1024);
-    assert_int_equal(counters_max_fds(TEXT("Max open files  unlimited  unlimited  files\n"), &n_max),
-                     0);
+    assert_int_equal(
+        counters_max_fds(TEXT("Max open files  unlimited  unlimited  files\n"), &n_max), 0);
     assert_true(n_max == COUNTERS_NONE);
     assert_int_equal(counters_max_fds(TEXT("Max processes  1  1  processes\n"), &n_max), -ENODATA);
     assert_int_equal(counters_max_fds(TEXT("Max open files  1024"), &n_max), -EBADMSG);

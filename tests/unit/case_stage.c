@@ -714,7 +714,11 @@ static bool put_kernel_file(struct stage *stage, const char *name, const char *t
         put_mounts(stage, text);
     } else if (starts_with(name, "proc/") || starts_with(name, "/proc/")) {
         process_path(stage, name, path);
-        put(stage, path, text);
+        if (ends_with(name, "/fd")) {
+            put_listing(stage, path, text);
+        } else {
+            put(stage, path, text);
+        }
     } else if (strcmp(name, "sys/block") == 0 || strcmp(name, "sys/class/net") == 0 ||
                ends_with(name, "/slaves")) {
         put_listing(stage, name, text);

@@ -836,7 +836,9 @@ static void put_defaults(struct stage *stage)
     static const char pressure[] = "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
                                    "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
 
-    stage_put_network(stage, 1, 1);
+    if (stage_file(stage, "proc/net/dev") == NULL) {
+        stage_put_network(stage, 1, 1);
+    }
     if (!is_any_v1(stage) && !stage->has_mounts) {
         put(stage, "cgroup/cgroup.controllers", "cpu io memory\n");
     } else if (stage_has(stage, "cpu.max") || stage_has(stage, "io.stat") ||

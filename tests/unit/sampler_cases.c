@@ -142,8 +142,9 @@ static void check_count(const char *key, uint64_t got, yajl_val want)
 
 /* -- Numbers of a sample -- */
 
-/* Whose value a key means: of memory, the broker's when the case has files of its cgroup. */
-enum whose { BROKERS, HOSTS, MEMORYS, PRESSURES };
+/* Whose value a key means. Of memory, pressure and network it is what the case has files of: the
+ * broker's cgroup and process, or the host. */
+enum whose { OF_BROKER, OF_HOST, OF_MEMORY, OF_PRESSURE, OF_NETWORK };
 
 static const struct measure {
     const char *key;
@@ -151,61 +152,61 @@ static const struct measure {
     enum metric metric;
     double factor;
 } measures[] = {
-    {"cpu_cores", BROKERS, METRIC_CPU_CORES, 1},
-    {"cpu_limit_cores", BROKERS, METRIC_CPU_LIMIT_CORES, 1},
-    {"cpu_ratio", BROKERS, METRIC_CPU_RATIO, 1},
-    {"cpu_pct", BROKERS, METRIC_CPU_RATIO, 100},
-    {"throttled_ratio", BROKERS, METRIC_CPU_THROTTLED_RATIO, 1},
-    {"throttled_pct", BROKERS, METRIC_CPU_THROTTLED_RATIO, 100},
-    {"throttled_ms_per_s", BROKERS, METRIC_CPU_THROTTLED_SECONDS_PER_S, 1000},
-    {"host_cpu_cores", HOSTS, METRIC_CPU_CORES, 1},
-    {"host_cpu_busy_pct", HOSTS, METRIC_CPU_RATIO, 100},
-    {"host_cpus", HOSTS, METRIC_CPU_LIMIT_CORES, 1},
-    {"mem_limit", MEMORYS, METRIC_MEMORY_LIMIT_BYTES, 1},
-    {"mem_used", MEMORYS, METRIC_MEMORY_BYTES, 1},
-    {"mem_nocache", MEMORYS, METRIC_MEMORY_BYTES, 1},
-    {"mem_nocache_pct", MEMORYS, METRIC_MEMORY_RATIO, 100},
-    {"mem_working_set", MEMORYS, METRIC_MEMORY_WORKING_SET_BYTES, 1},
-    {"mem_working_set_pct", MEMORYS, METRIC_MEMORY_WORKING_SET_RATIO, 100},
-    {"mem_available", HOSTS, METRIC_MEMORY_AVAILABLE_BYTES, 1},
-    {"mem_available_kb", HOSTS, METRIC_MEMORY_AVAILABLE_BYTES, 1.0 / 1024},
-    {"mem_swap", MEMORYS, METRIC_SWAP_BYTES, 1},
-    {"swap_used", MEMORYS, METRIC_SWAP_BYTES, 1},
-    {"swap_bytes", MEMORYS, METRIC_SWAP_BYTES, 1},
-    {"oom_kills", MEMORYS, METRIC_OOM_KILLS, 1},
-    {"oom_kill", MEMORYS, METRIC_OOM_KILLS, 1},
-    {"io_r_Bps", BROKERS, METRIC_DISK_READ_BYTES_PER_S, 1},
-    {"io_w_Bps", BROKERS, METRIC_DISK_WRITE_BYTES_PER_S, 1},
-    {"io_r_iops", BROKERS, METRIC_DISK_READS_PER_S, 1},
-    {"io_w_iops", BROKERS, METRIC_DISK_WRITES_PER_S, 1},
-    {"disk_r_Bps", HOSTS, METRIC_DISK_READ_BYTES_PER_S, 1},
-    {"disk_w_Bps", HOSTS, METRIC_DISK_WRITE_BYTES_PER_S, 1},
-    {"disk_r_iops", HOSTS, METRIC_DISK_READS_PER_S, 1},
-    {"disk_w_iops", HOSTS, METRIC_DISK_WRITES_PER_S, 1},
-    {"disk_util_pct", HOSTS, METRIC_DISK_BUSY_RATIO, 100},
-    {"disk_latency_ms", HOSTS, METRIC_DISK_LATENCY_SECONDS, 1000},
-    {"disk_await_ms", HOSTS, METRIC_DISK_LATENCY_SECONDS, 1000},
-    {"space_total", BROKERS, METRIC_DISK_TOTAL_BYTES, 1},
-    {"space_used", BROKERS, METRIC_DISK_USED_BYTES, 1},
-    {"space_avail", BROKERS, METRIC_DISK_AVAILABLE_BYTES, 1},
-    {"inodes_total", BROKERS, METRIC_INODES_TOTAL, 1},
-    {"inodes_used", BROKERS, METRIC_INODES_USED, 1},
-    {"net_rx_Bps", BROKERS, METRIC_NET_RX_BYTES_PER_S, 1},
-    {"net_tx_Bps", BROKERS, METRIC_NET_TX_BYTES_PER_S, 1},
-    {"host_net_rx_Bps", HOSTS, METRIC_NET_RX_BYTES_PER_S, 1},
-    {"host_net_tx_Bps", HOSTS, METRIC_NET_TX_BYTES_PER_S, 1},
-    {"net_speed_Bps", BROKERS, METRIC_NET_SPEED_BYTES_PER_S, 1},
-    {"psi_cpu_some_pct", PRESSURES, METRIC_CPU_PRESSURE_SOME_RATIO, 100},
-    {"psi_cpu_full_pct", PRESSURES, METRIC_CPU_PRESSURE_FULL_RATIO, 100},
-    {"psi_memory_some_pct", PRESSURES, METRIC_MEMORY_PRESSURE_SOME_RATIO, 100},
-    {"psi_memory_full_pct", PRESSURES, METRIC_MEMORY_PRESSURE_FULL_RATIO, 100},
-    {"psi_io_some_pct", PRESSURES, METRIC_IO_PRESSURE_SOME_RATIO, 100},
-    {"psi_io_full_pct", PRESSURES, METRIC_IO_PRESSURE_FULL_RATIO, 100},
-    {"open_fds", BROKERS, METRIC_OPEN_FDS, 1},
-    {"fds_open", BROKERS, METRIC_OPEN_FDS, 1},
-    {"max_fds", BROKERS, METRIC_MAX_FDS, 1},
-    {"fds_limit", BROKERS, METRIC_MAX_FDS, 1},
-    {"threads", BROKERS, METRIC_THREADS, 1},
+    {"cpu_cores", OF_BROKER, METRIC_CPU_CORES, 1},
+    {"cpu_limit_cores", OF_BROKER, METRIC_CPU_LIMIT_CORES, 1},
+    {"cpu_ratio", OF_BROKER, METRIC_CPU_RATIO, 1},
+    {"cpu_pct", OF_BROKER, METRIC_CPU_RATIO, 100},
+    {"throttled_ratio", OF_BROKER, METRIC_CPU_THROTTLED_RATIO, 1},
+    {"throttled_pct", OF_BROKER, METRIC_CPU_THROTTLED_RATIO, 100},
+    {"throttled_ms_per_s", OF_BROKER, METRIC_CPU_THROTTLED_SECONDS_PER_S, 1000},
+    {"host_cpu_cores", OF_HOST, METRIC_CPU_CORES, 1},
+    {"host_cpu_busy_pct", OF_HOST, METRIC_CPU_RATIO, 100},
+    {"host_cpus", OF_HOST, METRIC_CPU_LIMIT_CORES, 1},
+    {"mem_limit", OF_MEMORY, METRIC_MEMORY_LIMIT_BYTES, 1},
+    {"mem_used", OF_MEMORY, METRIC_MEMORY_BYTES, 1},
+    {"mem_nocache", OF_MEMORY, METRIC_MEMORY_BYTES, 1},
+    {"mem_nocache_pct", OF_MEMORY, METRIC_MEMORY_RATIO, 100},
+    {"mem_working_set", OF_MEMORY, METRIC_MEMORY_WORKING_SET_BYTES, 1},
+    {"mem_working_set_pct", OF_MEMORY, METRIC_MEMORY_WORKING_SET_RATIO, 100},
+    {"mem_available", OF_HOST, METRIC_MEMORY_AVAILABLE_BYTES, 1},
+    {"mem_available_kb", OF_HOST, METRIC_MEMORY_AVAILABLE_BYTES, 1.0 / 1024},
+    {"mem_swap", OF_MEMORY, METRIC_SWAP_BYTES, 1},
+    {"swap_used", OF_MEMORY, METRIC_SWAP_BYTES, 1},
+    {"swap_bytes", OF_MEMORY, METRIC_SWAP_BYTES, 1},
+    {"oom_kills", OF_MEMORY, METRIC_OOM_KILLS, 1},
+    {"oom_kill", OF_MEMORY, METRIC_OOM_KILLS, 1},
+    {"io_r_Bps", OF_BROKER, METRIC_DISK_READ_BYTES_PER_S, 1},
+    {"io_w_Bps", OF_BROKER, METRIC_DISK_WRITE_BYTES_PER_S, 1},
+    {"io_r_iops", OF_BROKER, METRIC_DISK_READS_PER_S, 1},
+    {"io_w_iops", OF_BROKER, METRIC_DISK_WRITES_PER_S, 1},
+    {"disk_r_Bps", OF_HOST, METRIC_DISK_READ_BYTES_PER_S, 1},
+    {"disk_w_Bps", OF_HOST, METRIC_DISK_WRITE_BYTES_PER_S, 1},
+    {"disk_r_iops", OF_HOST, METRIC_DISK_READS_PER_S, 1},
+    {"disk_w_iops", OF_HOST, METRIC_DISK_WRITES_PER_S, 1},
+    {"disk_util_pct", OF_HOST, METRIC_DISK_BUSY_RATIO, 100},
+    {"disk_latency_ms", OF_HOST, METRIC_DISK_LATENCY_SECONDS, 1000},
+    {"disk_await_ms", OF_HOST, METRIC_DISK_LATENCY_SECONDS, 1000},
+    {"space_total", OF_BROKER, METRIC_DISK_TOTAL_BYTES, 1},
+    {"space_used", OF_BROKER, METRIC_DISK_USED_BYTES, 1},
+    {"space_avail", OF_BROKER, METRIC_DISK_AVAILABLE_BYTES, 1},
+    {"inodes_total", OF_BROKER, METRIC_INODES_TOTAL, 1},
+    {"inodes_used", OF_BROKER, METRIC_INODES_USED, 1},
+    {"net_rx_Bps", OF_NETWORK, METRIC_NET_RX_BYTES_PER_S, 1},
+    {"net_tx_Bps", OF_NETWORK, METRIC_NET_TX_BYTES_PER_S, 1},
+    {"host_net_rx_Bps", OF_HOST, METRIC_NET_RX_BYTES_PER_S, 1},
+    {"host_net_tx_Bps", OF_HOST, METRIC_NET_TX_BYTES_PER_S, 1},
+    {"net_speed_Bps", OF_NETWORK, METRIC_NET_SPEED_BYTES_PER_S, 1},
+    {"psi_cpu_some_pct", OF_PRESSURE, METRIC_CPU_PRESSURE_SOME_RATIO, 100},
+    {"psi_cpu_full_pct", OF_PRESSURE, METRIC_CPU_PRESSURE_FULL_RATIO, 100},
+    {"psi_memory_some_pct", OF_PRESSURE, METRIC_MEMORY_PRESSURE_SOME_RATIO, 100},
+    {"psi_memory_full_pct", OF_PRESSURE, METRIC_MEMORY_PRESSURE_FULL_RATIO, 100},
+    {"psi_io_some_pct", OF_PRESSURE, METRIC_IO_PRESSURE_SOME_RATIO, 100},
+    {"psi_io_full_pct", OF_PRESSURE, METRIC_IO_PRESSURE_FULL_RATIO, 100},
+    {"open_fds", OF_BROKER, METRIC_OPEN_FDS, 1},
+    {"fds_open", OF_BROKER, METRIC_OPEN_FDS, 1},
+    {"max_fds", OF_BROKER, METRIC_MAX_FDS, 1},
+    {"fds_limit", OF_BROKER, METRIC_MAX_FDS, 1},
+    {"threads", OF_BROKER, METRIC_THREADS, 1},
 };
 
 static const struct measure *measure_of(const char *key)
@@ -226,15 +227,18 @@ static bool has_group_memory(void)
 static bool is_of_host(const struct measure *measure)
 {
     switch (measure->whose) {
-    case MEMORYS:
+    case OF_MEMORY:
         return !has_group_memory();
-    case PRESSURES:
+    case OF_PRESSURE:
         return stage_file(&stage, "proc/pressure/cpu") != NULL ||
                stage_file(&stage, "proc/pressure/memory") != NULL ||
                stage_file(&stage, "proc/pressure/io") != NULL;
-    case HOSTS:
+    case OF_NETWORK:
+        return stage_file(&stage, "proc/net/dev") != NULL ||
+               stage_file(&stage, "proc/1/net/dev") != NULL;
+    case OF_HOST:
         return true;
-    case BROKERS:
+    case OF_BROKER:
         break;
     }
     return false;
@@ -765,6 +769,14 @@ static void check_finite(const char *key, yajl_val want)
     check_flag(key, is_finite, want);
 }
 
+static void check_cpu_limited(const char *key, yajl_val want)
+{
+    struct value limit = last_beat()->broker[METRIC_CPU_LIMIT_CORES];
+    struct value all = last_beat()->host[METRIC_CPU_LIMIT_CORES];
+
+    check_flag(key, value_is_present(limit) && limit.number < all.number, want);
+}
+
 static void check_limited(const char *key, yajl_val want)
 {
     struct value limit = last_beat()->broker[METRIC_MEMORY_LIMIT_BYTES];
@@ -971,6 +983,7 @@ static const struct check {
     {"resets", check_resets, false},
     {"no_div_by_zero", check_finite, false},
     {"mem_limited", check_limited, false},
+    {"cpu_limited", check_cpu_limited, false},
     {"target_state", check_target_state, false},
     {"rates", check_rates, false},
     {"errors", check_errors, false},

@@ -88,7 +88,7 @@ static void refresh_max(struct descriptors *descriptors, int proc_fd, pid_t pid,
                         struct reader *reader)
 {
     char path[HELD_PATH_BYTES];
-    uint64_t n_max;
+    uint64_t n_max = 0;
     int r;
 
     (void)snprintf(path, sizeof(path), "%d/limits", (int)pid);

@@ -331,10 +331,8 @@ static struct value busiest_ratio(struct host *host, time_us now_us,
                         &disks->disks[i].busy_ms, 1);
         busy = rate_per_second(&host->busy_rates[i], 0);
         busy.number = fmin(1.0, busy.number / 1000);
-        if (!value_is_present(busiest) &&
-            (value_is_present(busy) || busiest.state == VALUE_UNKNOWN)) {
-            busiest = busy;
-        } else if (value_is_present(busy) && busy.number > busiest.number) {
+        if (value_is_present(busy) ? !value_is_present(busiest) || busy.number > busiest.number
+                                   : busiest.state == VALUE_UNKNOWN) {
             busiest = busy;
         }
     }
@@ -368,6 +366,9 @@ static void take_disks(struct host *host, time_us now_us, struct reader *reader)
     struct counters_disks disks;
     int r;
 
+    disks.n = 0;
+    disks.sum = (struct counters_traffic){0};
+    disks.operation_ms = 0;
     r = reader_held(reader, &host->disks);
     if (r == 0) {
         r = reader_parsed(

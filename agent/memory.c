@@ -248,7 +248,7 @@ int memory_take(struct memory *memory, struct family *family, struct value ram,
                 struct reader *reader, struct value *values)
 {
     struct level levels[CHAIN_LEVELS_MAX + 1];
-    struct memory_reading own = {.stat.swap = COUNTERS_NONE}, reading;
+    struct memory_reading own = {.stat.swap = COUNTERS_NONE}, reading = {0};
     size_t n = 0;
     int r = 0;
 

@@ -73,7 +73,7 @@ static int fault_of(int fd)
     return 0;
 }
 
-ssize_t pread(int fd, void *bytes, size_t n, off_t offset)
+ssize_t pread(int fd, void *buf, size_t nbytes, off_t offset)
 {
     int fault = fault_of(fd);
 
@@ -81,11 +81,11 @@ ssize_t pread(int fd, void *bytes, size_t n, off_t offset)
         errno = fault;
         return -1;
     }
-    return syscall(SYS_pread64, fd, bytes, n, offset);
+    return syscall(SYS_pread64, fd, buf, nbytes, offset);
 }
 
 /* A file that cannot be read at an offset can still be read from its start. */
-ssize_t read(int fd, void *bytes, size_t n)
+ssize_t read(int fd, void *buf, size_t nbytes)
 {
     int fault = fault_of(fd);
 
@@ -93,7 +93,7 @@ ssize_t read(int fd, void *bytes, size_t n)
         errno = fault;
         return -1;
     }
-    return syscall(SYS_read, fd, bytes, n);
+    return syscall(SYS_read, fd, buf, nbytes);
 }
 
 static unsigned long field_of(const char *text, const char *name)
@@ -103,14 +103,14 @@ static unsigned long field_of(const char *text, const char *name)
     return found != NULL ? strtoul(found + strlen(name), NULL, 10) : 0;
 }
 
-int statvfs(const char *path, struct statvfs *status)
+int statvfs(const char *file, struct statvfs *buf)
 {
-    (void)path;
+    (void)file;
     if (space_text == NULL) {
         errno = ENOENT;
         return -1;
     }
-    *status = (struct statvfs){
+    *buf = (struct statvfs){
         .f_bsize = field_of(space_text, "f_bsize="),
         .f_frsize = field_of(space_text, "f_frsize="),
         .f_blocks = field_of(space_text, "f_blocks="),
@@ -123,13 +123,13 @@ int statvfs(const char *path, struct statvfs *status)
     return 0;
 }
 
-int clock_gettime(clockid_t clock, struct timespec *ret_time)
+int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
-    if (clock == CLOCK_REALTIME && has_wall_clock) {
-        *ret_time = (struct timespec){.tv_sec = (time_t)wall_clock_s};
+    if (clock_id == CLOCK_REALTIME && has_wall_clock) {
+        *tp = (struct timespec){.tv_sec = (time_t)wall_clock_s};
         return 0;
     }
-    return (int)syscall(SYS_clock_gettime, clock, ret_time);
+    return (int)syscall(SYS_clock_gettime, clock_id, tp);
 }
 
 /* -- Names -- */

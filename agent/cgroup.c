@@ -44,7 +44,7 @@
 /* Levels of a mount above our cgroup namespace's root that are searched for it. */
 #define SEARCH_DEPTH_MAX 8
 
-static const char *const controller_names[CGROUPS_CONTROLLERS] = {
+static const char *const controller_names[CGROUPS_UNIFIED] = {
     [CGROUPS_CPU] = "cpu",       [CGROUPS_CPUACCT] = "cpuacct", [CGROUPS_CPUSET] = "cpuset",
     [CGROUPS_MEMORY] = "memory", [CGROUPS_IO] = "blkio",
 };
@@ -58,7 +58,7 @@ static unsigned controllers_of(const char *list, size_t n)
         const char *comma = memchr(list, ',', n);
         size_t n_name = comma != NULL ? (size_t)(comma - list) : n;
 
-        for (unsigned i = 0; i < CGROUPS_CONTROLLERS; i++) {
+        for (unsigned i = 0; i < CGROUPS_UNIFIED; i++) {
             if (strlen(controller_names[i]) == n_name &&
                 memcmp(list, controller_names[i], n_name) == 0) {
                 controllers |= 1U << i;

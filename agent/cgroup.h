@@ -16,13 +16,15 @@
 /* v1 has about 13 hierarchies; a container that also sees the host's has twice as many. */
 #define CGROUPS_MOUNTS_MAX 32
 
-/* The controllers that are sampled, as v1 names them. */
+/* The controllers that are sampled, as v1 names them; and the v2 hierarchy whatever it controls,
+ * which has pressure. */
 enum cgroups_controller {
     CGROUPS_CPU,
     CGROUPS_CPUACCT,
     CGROUPS_CPUSET,
     CGROUPS_MEMORY,
     CGROUPS_IO,
+    CGROUPS_UNIFIED,
     CGROUPS_CONTROLLERS
 };
 

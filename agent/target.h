@@ -10,10 +10,12 @@
 #include "agent/cgroup.h"
 #include "agent/chain.h"
 #include "agent/cpu.h"
+#include "agent/descriptors.h"
 #include "agent/family.h"
 #include "agent/host.h"
 #include "agent/match.h"
 #include "agent/memory.h"
+#include "agent/pressure.h"
 #include "agent/rate.h"
 #include "common/metric.h"
 #include "common/units.h"
@@ -51,9 +53,12 @@ struct target {
     struct family family;
     struct cpu cpu;
     struct memory memory;
+    struct pressure pressure;
+    struct descriptors descriptors;
     bool is_io_of_cgroup; /* else of the processes */
     struct held io, network;
-    struct rate io_rate, network_rate;
+    struct held io_operations; /* v1, where they are not in the same file */
+    struct rate io_rate, io_operation_rate, network_rate;
     enum target_network network_scope;
     enum value_state network_error;
     struct stat network_identity;

@@ -208,7 +208,12 @@ METRICS = Values(
     "cpu_cores", "cpu_limit_cores", "cpu_ratio", "cpu_throttled_ratio", "memory_bytes",
     "memory_working_set_bytes", "memory_limit_bytes", "memory_ratio", "disk_read_bytes_per_s",
     "disk_write_bytes_per_s", "disk_used_bytes", "disk_total_bytes", "net_rx_bytes_per_s",
-    "net_tx_bytes_per_s", "net_speed_bytes_per_s")
+    "net_tx_bytes_per_s", "net_speed_bytes_per_s", "cpu_throttled_seconds_per_s",
+    "cpu_pressure_some_ratio", "cpu_pressure_full_ratio", "memory_pressure_some_ratio",
+    "memory_pressure_full_ratio", "io_pressure_some_ratio", "io_pressure_full_ratio",
+    "memory_working_set_ratio", "memory_available_bytes", "swap_bytes", "oom_kills",
+    "disk_reads_per_s", "disk_writes_per_s", "disk_busy_ratio", "disk_latency_seconds",
+    "disk_available_bytes", "inodes_used", "inodes_total", "open_fds", "max_fds", "threads")
 
 TOPIC_VALUES = ("messages_in_per_s", "bytes_in_per_s", "messages_out_per_s", "bytes_out_per_s",
                 "storage_bytes", "backlog_messages", "producers", "consumers")

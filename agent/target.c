@@ -101,11 +101,12 @@ static void read_places(struct target *target, struct surroundings *around)
 
 static void open_chains(struct target *target, struct surroundings *around)
 {
-    const char *within = target->options->match.cgroup;
+    char within[CGROUPS_PATH_BYTES];
 
+    match_cgroup(&target->options->match, around->reader.bytes, around->reader.n, within);
     for (unsigned i = 0; i < CGROUPS_CONTROLLERS; i++) {
         chain_open(&target->chains[i], around->cgroups, i, around->reader.bytes, around->reader.n,
-                   within != NULL ? within : "");
+                   within);
     }
 }
 
@@ -128,13 +129,11 @@ static bool is_same_process(const struct match_process *a, const struct match_pr
     return a->pid == b->pid && a->start_ticks == b->start_ticks;
 }
 
-/* Only a cgroup's processes are all the broker's; of others that match, the root is, and what comes
- * from it. */
+/* Only a cgroup's or container's processes are all the broker's; of others that match, the root is,
+ * and what comes from it. */
 static void keep_root(struct target *target, const struct match_process *root)
 {
-    const char *cgroup = target->options->match.cgroup;
-
-    if (cgroup == NULL || cgroup[0] == '\0') {
+    if (!match_is_whole(&target->options->match)) {
         target->processes.list[0] = *root;
         target->processes.n = 1;
     }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/environment.h"
 #include "agent/host.h"
 #include "agent/target.h"
 #include "common/cleanup.h"
@@ -32,7 +33,9 @@ struct sampler {
     bool was_taken;
     time_us refreshed_at_us, found_at_us;
     uint64_t n_samples, n_library_errors;
+    int root_fd; /* of the agent's own file system */
     struct host host;
+    struct environment environment;
     struct surroundings around;
     size_t n_targets;
     struct target *targets;
@@ -72,6 +75,7 @@ void sampler_free(struct sampler *sampler)
     }
     host_close(&sampler->host);
     match_processes_done(&sampler->around.all);
+    cleanup_close_fd(&sampler->root_fd);
     cleanup_close_fd(&sampler->around.proc_fd);
     cleanup_close_fd(&sampler->around.sys_fd);
     free(sampler->around.cgroups);
@@ -100,27 +104,32 @@ static int allocate(struct sampler *sampler)
     return 0;
 }
 
-int sampler_new(const struct agent_config *config, struct sampler **ret_sampler)
+/* Only the first pid namespace has the kernel's own threads; their parent is process 2. */
+static bool is_first_pid_namespace(struct surroundings *around)
 {
-    struct sampler *sampler = calloc(1, sizeof(*sampler));
-    int r;
+    static const char kthreadd[] = "2 (kthreadd) ";
 
-    if (sampler == NULL) {
-        return -ENOMEM;
+    return reader_once(&around->reader, around->proc_fd, "2/stat") == 0 &&
+           around->reader.n > sizeof(kthreadd) &&
+           memcmp(around->reader.bytes, kthreadd, sizeof(kthreadd) - 1) == 0;
+}
+
+/* Which network namespace is the host's. Process 1's is, unless the agent is in a pid namespace or
+ * shares process 1's network and knows that it is not the host's: a pod's. */
+static void find_host_network(struct surroundings *around)
+{
+    const int is_host = environment_network(around->proc_fd);
+    struct stat *host = &around->host_network;
+
+    if (is_host < 0) {
+        around->has_host_network = fstatat(around->proc_fd, "1/net/dev", host, 0) == 0 ||
+                                   fstatat(around->proc_fd, "net/dev", host, 0) == 0;
+    } else if (is_host > 0) {
+        around->has_host_network = fstatat(around->proc_fd, "net/dev", host, 0) == 0;
+    } else {
+        around->has_host_network = is_first_pid_namespace(around) &&
+                                   fstatat(around->proc_fd, "1/net/dev", host, 0) == 0;
     }
-    sampler->config = config;
-    sampler->around.host = &sampler->host;
-    sampler->around.proc_fd = open_root(config->proc_root, "");
-    sampler->around.sys_fd = open_root(config->proc_root, "/../sys");
-    r = sampler->around.proc_fd < 0 ? -ENOENT : allocate(sampler);
-    if (r < 0) {
-        sampler_free(sampler);
-        return r;
-    }
-    host_open(&sampler->host, sampler->around.proc_fd, sampler->around.sys_fd);
-    sampler->around.boot_hash = read_boot_hash(&sampler->around);
-    *ret_sampler = sampler;
-    return 0;
 }
 
 /* Where the agent itself is: a cgroup that it is in too is not a broker's own. */
@@ -133,9 +142,19 @@ static void find_self(struct surroundings *around)
         chain_open(&around->agent_chains[i], around->cgroups, i, around->reader.bytes,
                    around->reader.n, "");
     }
-    around->has_host_network = fstatat(around->proc_fd, "1/net/dev", &around->host_network, 0) ==
-                                   0 ||
-                               fstatat(around->proc_fd, "net/dev", &around->host_network, 0) == 0;
+    find_host_network(around);
+}
+
+static void look_around(struct sampler *sampler)
+{
+    const struct environment_view view = {
+        .root_fd = sampler->root_fd,
+        .proc_fd = sampler->around.proc_fd,
+        .has_kubernetes_variable = getenv("KUBERNETES_SERVICE_HOST") != NULL,
+        .cgroups = sampler->around.cgroups,
+    };
+
+    environment_detect(&view, &sampler->environment);
 }
 
 static void discover(struct sampler *sampler)
@@ -144,6 +163,32 @@ static void discover(struct sampler *sampler)
                      sampler->config->cgroup_root != NULL ? sampler->config->cgroup_root : "",
                      &sampler->n_library_errors);
     find_self(&sampler->around);
+    look_around(sampler);
+}
+
+int sampler_new(const struct agent_config *config, struct sampler **ret_sampler)
+{
+    struct sampler *sampler = calloc(1, sizeof(*sampler));
+    int r;
+
+    if (sampler == NULL) {
+        return -ENOMEM;
+    }
+    sampler->config = config;
+    sampler->around.host = &sampler->host;
+    sampler->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    sampler->around.proc_fd = open_root(config->proc_root, "");
+    sampler->around.sys_fd = open_root(config->proc_root, "/../sys");
+    r = sampler->around.proc_fd < 0 ? -ENOENT : allocate(sampler);
+    if (r < 0) {
+        sampler_free(sampler);
+        return r;
+    }
+    host_open(&sampler->host, sampler->around.proc_fd, sampler->around.sys_fd);
+    sampler->around.boot_hash = read_boot_hash(&sampler->around);
+    discover(sampler);
+    *ret_sampler = sampler;
+    return 0;
 }
 
 static bool is_any_lost(const struct sampler *sampler)
@@ -247,6 +292,11 @@ void sampler_broker(const struct sampler *sampler, size_t index, struct broker_l
     broker->state = target->is_found ? BROKER_UP : BROKER_DOWN;
     broker->incarnation = target->incarnation;
     memcpy(broker->values, target->values, sizeof(target->values));
+}
+
+void sampler_environment(const struct sampler *sampler, struct environment *ret_environment)
+{
+    *ret_environment = sampler->environment;
 }
 
 void sampler_statistics(const struct sampler *sampler, struct sampler_statistics *ret_statistics)

@@ -491,6 +491,12 @@ int agent_config_read(const char *path, struct agent_config *ret_config, char *r
     return 0;
 }
 
+int agent_config_default(struct agent_config *ret_config, char *ret_error)
+{
+    *ret_config = (struct agent_config){0};
+    return config_read_bytes("defaults", "", 0, agent_rows, ret_config, NULL, ret_error);
+}
+
 void agent_config_done(struct agent_config *config)
 {
     config_done(agent_rows, config, sizeof(*config));

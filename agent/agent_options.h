@@ -83,6 +83,11 @@ extern const struct option_row agent_rows[];
  * Returns 0, or what config_read() gives, with one line for people in `ret_error` (1024 bytes).
  * `ret_config` is released by agent_config_done(), which NULL and a zeroed one are fine for. */
 int agent_config_read(const char *path, struct agent_config *ret_config, char *ret_error);
+
+/* What holds without a file: every default, no aggregator and no broker. Returns 0, or as above. */
+int agent_config_default(struct agent_config *ret_config, char *ret_error);
+
+/* Release what the configuration holds. */
 void agent_config_done(struct agent_config *config);
 
 #endif

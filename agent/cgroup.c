@@ -561,12 +561,25 @@ static int ask_all(struct cgroups *cgroups, struct cgroup_mount_point *answer,
     return r;
 }
 
+int cgroups_library_check(const char **ret_why)
+{
+    int r;
+
+    cgroup_set_logger(discard_log, CGROUP_LOG_ERROR, NULL);
+    r = cgroup_init();
+    if (r != 0) {
+        *ret_why = cgroup_strerror(r);
+        return -EIO;
+    }
+    return 0;
+}
+
 static void ask_library(struct cgroups *cgroups, uint64_t *n_library_errors)
 {
     struct cgroup_mount_point *answer = calloc(1, sizeof(*answer));
+    const char *why;
 
-    cgroup_set_logger(discard_log, CGROUP_LOG_ERROR, NULL);
-    if (answer == NULL || cgroup_init() != 0 ||
+    if (answer == NULL || cgroups_library_check(&why) < 0 ||
         ask_all(cgroups, answer, n_library_errors) != ECGEOF) {
         (*n_library_errors)++;
     }

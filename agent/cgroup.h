@@ -68,4 +68,8 @@ int cgroups_resolve(const struct cgroups *cgroups, enum cgroups_controller contr
 void cgroups_discover(struct cgroups *cgroups, const char *proc_root, const char *cgroup_root,
                       uint64_t *n_library_errors);
 
+/* Whether libcgroup can be used here: 0, or -EIO with its own words for why not in `ret_why`, which
+ * hold until the library is called again. */
+int cgroups_library_check(const char **ret_why);
+
 #endif

@@ -586,15 +586,13 @@ static void ask_library(struct cgroups *cgroups, uint64_t *n_library_errors)
     free(answer);
 }
 
-static void read_mounts(struct cgroups *cgroups, const char *proc_root)
+static void read_mounts(struct cgroups *cgroups, int dir_fd, const char *path)
 {
     enum { MOUNTINFO_BYTES_MAX = 4 << 20 }; /* a host with 10 000 container mounts has 3 MB */
     char *bytes = malloc(MOUNTINFO_BYTES_MAX);
-    char path[CGROUPS_PATH_BYTES];
     size_t n = 0;
 
-    (void)snprintf(path, sizeof(path), "%s/self/mountinfo", proc_root);
-    if (bytes != NULL && held_read_once(AT_FDCWD, path, bytes, MOUNTINFO_BYTES_MAX, &n) == 0) {
+    if (bytes != NULL && held_read_once(dir_fd, path, bytes, MOUNTINFO_BYTES_MAX, &n) == 0) {
         cgroups_parse_mounts(bytes, n, cgroups);
     }
     free(bytes);
@@ -603,11 +601,13 @@ static void read_mounts(struct cgroups *cgroups, const char *proc_root)
 void cgroups_discover(struct cgroups *cgroups, const char *proc_root, const char *cgroup_root,
                       uint64_t *n_library_errors)
 {
+    char path[CGROUPS_PATH_BYTES];
     struct cgroups *known;
 
     cgroups->n_mounts = 0;
+    (void)snprintf(path, sizeof(path), "%s/self/mountinfo", proc_root);
     if (cgroup_root[0] == '\0') {
-        read_mounts(cgroups, proc_root);
+        read_mounts(cgroups, AT_FDCWD, path);
         if (strcmp(proc_root, "/proc") == 0) {
             ask_library(cgroups, n_library_errors);
         }
@@ -615,8 +615,17 @@ void cgroups_discover(struct cgroups *cgroups, const char *proc_root, const char
     }
     known = calloc(1, sizeof(*known));
     if (known != NULL) {
-        read_mounts(known, proc_root);
+        read_mounts(known, AT_FDCWD, path);
         list_root(cgroups, cgroup_root, known);
     }
     free(known);
+}
+
+void cgroups_of_process(struct cgroups *cgroups, int proc_fd, pid_t pid)
+{
+    char path[HELD_PATH_BYTES];
+
+    cgroups->n_mounts = 0;
+    (void)snprintf(path, sizeof(path), "%d/mountinfo", (int)pid);
+    read_mounts(cgroups, proc_fd, path);
 }

@@ -103,10 +103,8 @@ static void open_chains(struct patient *patient)
         reader->n = 0;
     }
     match_cgroup(&patient->options->match, reader->bytes, reader->n, within);
-    for (unsigned i = 0; i < CGROUPS_CONTROLLERS; i++) {
-        chain_open(&patient->chains[i], patient->doctor->cgroups, i, reader->bytes, reader->n,
-                   within);
-    }
+    chain_open_all(patient->chains, patient->doctor->cgroups, patient->doctor->proc_fd,
+                   patient->root.pid, reader->bytes, reader->n, within);
 }
 
 static void close_chains(struct patient *patient)

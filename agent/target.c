@@ -104,10 +104,8 @@ static void open_chains(struct target *target, struct surroundings *around)
     char within[CGROUPS_PATH_BYTES];
 
     match_cgroup(&target->options->match, around->reader.bytes, around->reader.n, within);
-    for (unsigned i = 0; i < CGROUPS_CONTROLLERS; i++) {
-        chain_open(&target->chains[i], around->cgroups, i, around->reader.bytes, around->reader.n,
-                   within);
-    }
+    chain_open_all(target->chains, around->cgroups, around->proc_fd, target->root.pid,
+                   around->reader.bytes, around->reader.n, within);
 }
 
 /* Which network namespace the broker is in. */

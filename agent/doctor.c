@@ -180,10 +180,13 @@ static void check_namespaces(struct doctor *doctor)
     } else {
         TELL(doctor, FINDING_OK, "agent", "cgroup namespace", "", "the host's");
     }
-    if (namespaces->network) {
+    if (namespaces->network && namespaces->pid) {
         TELL(doctor, FINDING_WARN, "agent", "network namespace",
              "give the agent the host's network (hostNetwork) or pids (hostPID)",
-             "its own, or a pod's: the host's traffic is that of process 1's namespace");
+             "its own, or a pod's: the host's traffic cannot be seen");
+    } else if (namespaces->network) {
+        TELL(doctor, FINDING_OK, "agent", "network namespace", "",
+             "its own: the host's traffic is that of process 1");
     } else {
         TELL(doctor, FINDING_OK, "agent", "network namespace", "", "the host's");
     }
@@ -235,7 +238,8 @@ static void check_host_values(struct doctor *doctor)
         if (value_is_present(values[metrics[i]])) {
             TELL(doctor, FINDING_OK, "host", name, "", "present");
         } else {
-            TELL(doctor, FINDING_WARN, "host", name, "mount /proc, and /sys beside it",
+            TELL(doctor, FINDING_WARN, "host", name,
+                 values[metrics[i]].state == VALUE_DENIED ? "" : "mount /proc, and /sys beside it",
                  "absent: %s", value_state_name(values[metrics[i]].state));
         }
     }

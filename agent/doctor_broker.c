@@ -22,6 +22,9 @@ static const char rights[] = "run the agent with the broker's uid and gid, or gi
 static const char mounts[] = "mount the host's /sys/fs/cgroup read-only into the agent's container "
                              "and set cgroup_root, or run the agent with the broker's uid and gid";
 
+static const char mounts_above[] = "mount the host's /sys/fs/cgroup read-only into the agent's "
+                                   "container and set cgroup_root";
+
 /* One broker while it is looked at. */
 struct patient {
     struct doctor *doctor;
@@ -141,7 +144,7 @@ static void check_chain(const struct patient *patient, enum cgroups_controller c
              "%s: the broker is in the root, which counts everybody; its processes are summed up",
              version);
     } else if (chain->n_levels < count_levels(chain->path)) {
-        TELL(patient, FINDING_WARN, check, mounts,
+        TELL(patient, FINDING_WARN, check, mounts_above,
              "%s %s: seen, but not all of its ancestors, whose limits hold, too", version,
              chain->path);
     } else {

@@ -130,6 +130,7 @@ static void find_host_network(struct surroundings *around)
         around->has_host_network = is_first_pid_namespace(around) &&
                                    fstatat(around->proc_fd, "1/net/dev", host, 0) == 0;
     }
+    around->is_host_network_hidden = is_host == 0 && !around->has_host_network;
 }
 
 /* Where the agent itself is: a cgroup that it is in too is not a broker's own. */
@@ -257,6 +258,13 @@ static bool is_find_due(const struct sampler *sampler, time_us now_us)
            (is_any_lost(sampler) && since_us >= FIND_AGAIN_INTERVAL_US);
 }
 
+/* A pod's traffic is not the host's. */
+static void hide_host_network(struct host *host)
+{
+    host->values[METRIC_NET_RX_BYTES_PER_S] = value_absent(VALUE_DENIED);
+    host->values[METRIC_NET_TX_BYTES_PER_S] = value_absent(VALUE_DENIED);
+}
+
 void sampler_take(struct sampler *sampler, time_us now_us)
 {
     bool is_refresh_due = !sampler->was_taken ||
@@ -267,6 +275,9 @@ void sampler_take(struct sampler *sampler, time_us now_us)
         host_refresh(&sampler->host, &sampler->around.reader);
     }
     host_take(&sampler->host, now_us, &sampler->around.reader);
+    if (sampler->around.is_host_network_hidden) {
+        hide_host_network(&sampler->host);
+    }
     if (is_find_due(sampler, now_us)) {
         find_all(sampler, now_us);
     } else if (is_refresh_due) {

@@ -509,6 +509,7 @@ static void test_network_of_pod(void **state)
     put("proc/1/net/dev", INTERFACE("eth0", 1001, 1));
     take(1);
     expect(broker_value(0, METRIC_NET_RX_BYTES_PER_S), 1000);
+    expect_absent(host_value(METRIC_NET_RX_BYTES_PER_S), VALUE_DENIED);
 }
 
 /* … and is shared when two brokers are in it. */

@@ -496,6 +496,18 @@ static void list_root(struct cgroups *cgroups, const char *cgroup_root, const st
     }
 }
 
+static void read_mountinfo(struct cgroups *cgroups, int dir_fd, const char *path)
+{
+    enum { MOUNTINFO_BYTES_MAX = 4 << 20 }; /* a host with 10 000 container mounts has 3 MB */
+    char *bytes = malloc(MOUNTINFO_BYTES_MAX);
+    size_t n = 0;
+
+    if (bytes != NULL && held_read_once(dir_fd, path, bytes, MOUNTINFO_BYTES_MAX, &n) == 0) {
+        cgroups_parse_mounts(bytes, n, cgroups);
+    }
+    free(bytes);
+}
+
 /* The library's own logger writes to stdout. */
 __attribute__((format(printf, 3, 0))) static void discard_log(void *userdata, int level,
                                                               const char *format, va_list arguments)
@@ -561,53 +573,34 @@ static int ask_all(struct cgroups *cgroups, struct cgroup_mount_point *answer,
     return r;
 }
 
-int cgroups_library_check(const char **ret_why)
-{
-    int r;
-
-    cgroup_set_logger(discard_log, CGROUP_LOG_ERROR, NULL);
-    r = cgroup_init();
-    if (r != 0) {
-        *ret_why = cgroup_strerror(r);
-        return -EIO;
-    }
-    return 0;
-}
-
 static void ask_library(struct cgroups *cgroups, uint64_t *n_library_errors)
 {
     struct cgroup_mount_point *answer = calloc(1, sizeof(*answer));
-    const char *why;
 
-    if (answer == NULL || cgroups_library_check(&why) < 0 ||
+    cgroup_set_logger(discard_log, CGROUP_LOG_ERROR, NULL);
+    if (answer == NULL || cgroup_init() != 0 ||
         ask_all(cgroups, answer, n_library_errors) != ECGEOF) {
         (*n_library_errors)++;
     }
     free(answer);
 }
 
-static void read_mounts(struct cgroups *cgroups, int dir_fd, const char *path)
+static void read_mounts(struct cgroups *cgroups, const char *proc_root)
 {
-    enum { MOUNTINFO_BYTES_MAX = 4 << 20 }; /* a host with 10 000 container mounts has 3 MB */
-    char *bytes = malloc(MOUNTINFO_BYTES_MAX);
-    size_t n = 0;
+    char path[CGROUPS_PATH_BYTES];
 
-    if (bytes != NULL && held_read_once(dir_fd, path, bytes, MOUNTINFO_BYTES_MAX, &n) == 0) {
-        cgroups_parse_mounts(bytes, n, cgroups);
-    }
-    free(bytes);
+    (void)snprintf(path, sizeof(path), "%s/self/mountinfo", proc_root);
+    read_mountinfo(cgroups, AT_FDCWD, path);
 }
 
 void cgroups_discover(struct cgroups *cgroups, const char *proc_root, const char *cgroup_root,
                       uint64_t *n_library_errors)
 {
-    char path[CGROUPS_PATH_BYTES];
     struct cgroups *known;
 
     cgroups->n_mounts = 0;
-    (void)snprintf(path, sizeof(path), "%s/self/mountinfo", proc_root);
     if (cgroup_root[0] == '\0') {
-        read_mounts(cgroups, AT_FDCWD, path);
+        read_mounts(cgroups, proc_root);
         if (strcmp(proc_root, "/proc") == 0) {
             ask_library(cgroups, n_library_errors);
         }
@@ -615,7 +608,7 @@ void cgroups_discover(struct cgroups *cgroups, const char *proc_root, const char
     }
     known = calloc(1, sizeof(*known));
     if (known != NULL) {
-        read_mounts(known, AT_FDCWD, path);
+        read_mounts(known, proc_root);
         list_root(cgroups, cgroup_root, known);
     }
     free(known);
@@ -627,5 +620,5 @@ void cgroups_of_process(struct cgroups *cgroups, int proc_fd, pid_t pid)
 
     cgroups->n_mounts = 0;
     (void)snprintf(path, sizeof(path), "%d/mountinfo", (int)pid);
-    read_mounts(cgroups, proc_fd, path);
+    read_mountinfo(cgroups, proc_fd, path);
 }

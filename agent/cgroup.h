@@ -73,8 +73,4 @@ void cgroups_discover(struct cgroups *cgroups, const char *proc_root, const char
  * Their points are below /proc/PID/root. None when it cannot be read. */
 void cgroups_of_process(struct cgroups *cgroups, int proc_fd, pid_t pid);
 
-/* Whether libcgroup can be used here: 0, or -EIO with its own words for why not in `ret_why`, which
- * hold until the library is called again. */
-int cgroups_library_check(const char **ret_why);
-
 #endif

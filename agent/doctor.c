@@ -195,15 +195,15 @@ static void check_namespaces(struct doctor *doctor)
 static void check_cgroup_library(struct doctor *doctor)
 {
     struct sampler_statistics statistics;
-    const char *why = "";
 
     sampler_statistics(doctor->once->sampler, &statistics);
-    if (cgroups_library_check(&why) < 0) {
-        TELL(doctor, FINDING_WARN, "host", "libcgroup", "",
-             "it fails here (%s); the agent reads mountinfo itself, and nothing is lost", why);
+    if (doctor->config.cgroup_root[0] != '\0') {
+        TELL(doctor, FINDING_OK, "host", "libcgroup", "",
+             "not asked: cgroup_root tells where the hierarchies are");
     } else if (statistics.n_cgroup_library_errors > 0) {
         TELL(doctor, FINDING_WARN, "host", "libcgroup", "",
-             "it sees mounts otherwise than mountinfo tells, which is followed");
+             "it fails here, or sees mounts otherwise than /proc/self/mountinfo tells, which the "
+             "agent follows: nothing is lost");
     } else {
         TELL(doctor, FINDING_OK, "host", "libcgroup", "", "it agrees with mountinfo");
     }

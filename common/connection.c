@@ -18,6 +18,8 @@
 #define KEEPALIVE_PROBES     2
 #define UNACKNOWLEDGED_MS    6000
 
+_Static_assert(sizeof(struct connection_ends) == 140, "compared as bytes: no padding");
+
 static int compare_wanted(const void *a, const void *b)
 {
     const struct connection_wanted *x = a;
@@ -42,7 +44,8 @@ static void read_inet(const struct sockaddr_storage *address, uint16_t *ret_port
     }
 }
 
-static bool read_unix(int fd, const struct sockaddr_storage *local, struct connection_ends *ends)
+static bool read_unix(int fd, const struct sockaddr_storage *local,
+                      const struct sockaddr_storage *remote, struct connection_ends *ends)
 {
     struct ucred peer;
     socklen_t n = sizeof(peer);
@@ -52,6 +55,10 @@ static bool read_unix(int fd, const struct sockaddr_storage *local, struct conne
         return false;
     }
     memcpy(&address, local, sizeof(address));
+    if (address.sun_path[0] == '\0') {
+        memcpy(&address, remote, sizeof(address));
+        ends->dials = 1;
+    }
     memcpy(ends->local, address.sun_path, sizeof(ends->local) - 1);
     ends->peer_pid = peer.pid;
     return ends->local[0] != '\0';
@@ -71,7 +78,7 @@ static bool read_ends(int fd, struct connection_ends *ret_ends)
     }
     ret_ends->family = local.ss_family;
     if (local.ss_family == AF_UNIX) {
-        return read_unix(fd, &local, ret_ends);
+        return read_unix(fd, &local, &remote, ret_ends);
     }
     if (local.ss_family != AF_INET && local.ss_family != AF_INET6) {
         return false;

@@ -23,6 +23,7 @@ struct connection_ends {
     uint16_t local_port;  /* network order; tcp */
     uint16_t remote_port; /* network order; tcp */
     pid_t peer_pid;       /* AF_UNIX: connections of one process to one path look the same */
+    int dials;            /* AF_UNIX: 1 when the path is the peer's, not ours */
     uint8_t remote[16];   /* address, 4 or 16 bytes; tcp */
     uint8_t local[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* address, or path */
 };

@@ -3,41 +3,64 @@
  * Debian 12 ships nng 1.5.2, Debian 13 nng 1.10; one source serves both and calls nothing that is
  * deprecated. What 1.5.2 asks for, and how this file does it:
  *
- * 1. The reaper, one thread a process, wedges for ever when a pipe is closed while its receive
- *    callback runs (mended in 1.6). From then on no pipe is ever destroyed: every disconnect leaks
- *    a descriptor and no dialer dials again, silently. So:
- *    - a running pipe is never closed through nng. Whoever must go is cut off by shutdown(2) of the
- *      descriptor, found by the two ends of its connection (connection.h). The one exception is
- *      rejecting in ADD_PRE, before the pipe runs.
- *    - our REQ has one request in flight on a connection. After an overdue reply the socket is
- * given up for a fresh one, so that a late reply and a new request never share a pipe.
- *    - a socket is closed by a thread of its own (close_socket()), because nng_close() waits for
- * the reaper; link_close() waits for that thread for a second at most. A link is freed when its
- * last socket is closed, since notifications point to it until then.
- *    - a stranger that sends two requests and vanishes can still cause it: the canary notices.
- * 2. nng_send() of PUB keeps 16 messages a pipe, SUB 128 for the whole socket: a fleet that reports
- *    in phase loses some. Raised to 64 and 8192.
- * 3. RECVMAXSZ is unlimited by default, and is taken over by connections when they start: set on
- * the dialer or listener before that. inproc ignores it; lengths are checked once more on
- * receiving.
- * 4. REQ sends again after 60 s and when its pipe dies, so that a request may run twice: turned
- * off. Then a dead peer is told only to a pending receive, never through NNG_OPT_RECVFD. Therefore
- * a receive is always pending behind link_fd(), an eventfd of ours, which also outlives the socket.
- * 5. Dialing without NNG_FLAG_NONBLOCK does not try again after a first failure: always with it.
- * 6. Raw REP refuses to send without waiting unless its SENDBUF is raised, and drops what a pipe's
- *    own queue of 64 answers cannot hold.
- * 7. Keepalive is off, there is no idle timeout after the 8 bytes of hello (10 s before), and no
- *    option for TCP_USER_TIMEOUT: set on the descriptor by link_sweep(), in one walk for all new
- *    connections. TCP_USER_TIMEOUT also ends peers that ask and never read.
- * 8. Notifications run on nng's threads, REM_POST on the reaper: they take the link's mutex for a
- *    few instructions, wait for nothing, and call no nng function under it. REM_POST may come
- * before ADD_POST; a message never comes before ADD_PRE: pipes are known from ADD_PRE to REM_POST.
- * 9. ws:// and nng's http are not to be used (heap overflow): other schemes are refused.
+ * The reaper. One thread a process destroys pipes. It wedges for ever when a pipe is closed while
+ * a message is coming in on it (mended in 1.6): from then on every disconnect leaks a descriptor
+ * and no dialer dials again, silently. Therefore a running pipe is never closed through nng.
+ * Whoever must go is cut off by shutdown(2) of the descriptor, which is found by the two ends of
+ * its connection (connection.h); only in ADD_PRE, before it runs, a pipe is rejected by closing
+ * it. Our REQ has one request in flight on a connection: after an overdue reply the connection is
+ * cut and the dialer makes another, so that a late reply and a new request never share one.
+ * Strangers that send two requests and vanish can wedge the reaper all the same: the canary
+ * notices.
  *
- * Unresolved: SUB's queue counts messages, not bytes. A peer that sends messages of
- * receive_bytes_max faster than the owner of the link takes them can make it hold 8192 of them.
- * An ipc connection is known by its path and its peer's process only: to cut one off is to cut off
- * all that this process has there. inproc connections cannot be cut off. */
+ * Closing. nng_close() waits for the reaper, for ever if it is wedged. It is called on a thread of
+ * its own, and link_close() waits for that thread for a second at most. Notifications point to the
+ * link until its socket is closed: it is freed when both its caller and its socket are done with
+ * it. To close a socket is to close its pipes, and one close in ten thousand right after a reply
+ * wedges the reaper: they are cut off first. A tcp connection that exchanges hellos while its
+ * dialer or listener is being closed is never freed, nor its descriptor closed: sockets are opened
+ * once and closed when all is over, and a dialer is kept from dialing in between (FAREWELL_MS).
+ *
+ * Queues. PUB keeps 16 messages a connection, SUB 128 for the whole socket: a fleet that reports
+ * in phase loses some. Raised to 64 and 8192.
+ *
+ * Answering. Raw REP would do with less, but uses freed memory when strangers vanish with requests
+ * in flight (1.10 aborts at once; 1.5.2 and 1.11 have the same lines): nni_msgq_aio_put() goes on
+ * with an aio that is stopped. Therefore cooked REP, with a context for each request that is
+ * parked or being answered, and RECEIVE_AHEAD more that receive. A context that is not going to
+ * answer just receives again. What a connection has not read of its answers is bounded, too.
+ *
+ * Sizes. RECVMAXSZ is unlimited by default and counts for connections that start after it was
+ * set: set on the dialer or listener before it starts. inproc ignores it, so lengths are looked at
+ * again.
+ *
+ * Asking. REQ sends again after 60 s and when its connection ends, so that a request may run
+ * twice: turned off. Then the end of a connection is told to a pending receive only, never by
+ * RECVFD. Therefore a receive is always pending, and link_fd() is an eventfd that its callback
+ * writes.
+ *
+ * A reply can come before nng has noted that its request is sent: then the connection counts as
+ * busy, nothing tells when it is free, and the next request is tried again for a moment.
+ *
+ * Dialing. Without NNG_FLAG_NONBLOCK a first failure is the last: always with it. The wait before
+ * dialing again is drawn from (-n, n) milliseconds instead of (0, n), so that half the time there
+ * is none: about twice the attempts that one would think.
+ *
+ * Silence. Keepalive is off, there is no idle timeout after the 8 bytes of hello (10 s before),
+ * and no option for TCP_USER_TIMEOUT: link_sweep() sets them on the descriptors, in one walk for
+ * all new connections. TCP_USER_TIMEOUT also ends peers that ask and never read.
+ *
+ * Notifications run on nng's threads, REM_POST on the reaper. They take the link's mutex for a few
+ * instructions, wait for nothing (but FAREWELL_MS), and call no nng function under it. REM_POST
+ * may come before ADD_POST, a message never before ADD_PRE: a pipe is known from ADD_PRE to
+ * REM_POST.
+ *
+ * ws:// and nng's http are not to be used (heap overflow): unknown schemes are refused.
+ *
+ * Unresolved: SUB's queue counts messages, not bytes; a peer that sends messages of
+ * receive_bytes_max faster than they are taken can make it hold 8192 of them. An ipc connection is
+ * known by its path and its peer's process only: cutting one off cuts off all that this process
+ * has there. inproc connections, which are for tests, cannot be cut off. */
 #include "common/link.h"
 
 #include <assert.h>
@@ -51,6 +74,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <nng/nng.h>
@@ -63,6 +87,7 @@
 #include "common/clock.h"
 #include "common/connection.h"
 #include "common/limits.h"
+#include "common/parking.h"
 
 /* All 200 reconnected within 1 s of an aggregator's restart with 1 s at most, 4.9 s with 5 s. */
 #define RECONNECT_MS_MIN 100
@@ -74,31 +99,34 @@
 /* The one queue of a SUB socket for the whole fleet, as long as nng allows. */
 #define SUB_QUEUE 8192
 
-/* Answers handed to nng and not yet to their connection: all parked ones at once, twice. */
-#define REP_QUEUE (2 * REQUESTS_PARKED_MAX)
+/* Requests of one connection that wait for an answer, and answers that it has not read. Ours have
+ * one; a stranger's must not push out everybody's. */
+#define REQUESTS_PER_PIPE_MAX 32
 
-/* Requests of one connection that wait for an answer. Ours have one; a stranger's must not push
- * out everybody's. */
-#define REQUESTS_PARKED_PER_PIPE_MAX 32
+/* Contexts that receive while the owner of the link is busy; nng keeps one more request for each
+ * connection. */
+#define RECEIVE_AHEAD 32
 
-/* The backtrace of a request: the pipe, and a word for each of at most 15 devices on the way. */
-#define BACKTRACE_BYTES_MAX 64
+/* Contexts: those that receive, that wait, and that send to somebody who reads slowly. */
+#define ANSWERERS_MAX (RECEIVE_AHEAD + 2 * REQUESTS_PARKED_MAX)
 
 #define PIPE_BUCKETS 256 /* 16 pipes a bucket at LINK_PIPES_MAX */
 #define TUNE_TRIES   3   /* sweeps that look for a connection's descriptor before giving up */
 #define CLOSE_MS_MAX 1000
 #define CUT_MS_MAX   50
-#define NONE         UINT32_MAX
+#define BUSY_TRIES   20 /* each after BUSY_US: 1 ms and a little */
+#define BUSY_US      50
+#define FAREWELL_MS  5
 
-#define TODO_TUNE 1U
-#define TODO_CUT  2U
+#define TODO_TUNE  1U
+#define TODO_CUT   2U
+#define TODO_COUNT 4U /* with TODO_CUT: for the first time */
 
 /* A connection that nng told us about. */
 struct pipe {
     struct pipe *next; /* in its bucket */
     uint32_t id;
-    uint32_t socket;    /* the socket it belongs to: an ask link goes through several */
-    unsigned n_parked;  /* requests waiting for an answer */
+    unsigned n_sending; /* answers that it has not read */
     unsigned tune_left; /* sweeps that will still look for its descriptor */
     bool vouched;       /* since the last sweep */
     bool cut;           /* shut down by us, and counted */
@@ -106,21 +134,24 @@ struct pipe {
     struct connection_ends ends;
 };
 
-/* A request that waits for its answer. */
-struct parked {
-    uint32_t generation; /* grows each time the slot is freed, so that a stale id finds nothing */
-    uint32_t pipe;       /* 0: the slot is free */
-    uint32_t older;      /* neighbours by age; free slots are chained by `newer` */
-    uint32_t newer;
-    size_t n_backtrace;
-    uint8_t backtrace[BACKTRACE_BYTES_MAX];
+/* One context of REP. It is idle, receives, has arrived, is parked, or sends. */
+struct answerer {
+    struct link *link;
+    nng_ctx context;
+    nng_aio *aio; /* NULL: the context is not open yet */
+    bool sending;
+    uint32_t pipe;    /* where the request came from */
+    uint32_t next;    /* in the list of idle or of arrived ones, or PARKING_NONE */
+    nng_msg *request; /* arrived, not yet handed out */
 };
 
-struct parking {
-    struct parked *slots; /* REQUESTS_PARKED_MAX */
-    uint32_t oldest;
-    uint32_t newest;
-    uint32_t free;
+struct answering {
+    struct answerer *answerers; /* ANSWERERS_MAX, mostly untouched */
+    uint32_t n_used;            /* have been used so far */
+    uint32_t n_receiving;       /* receive, or have arrived */
+    uint32_t idle;              /* list, or PARKING_NONE */
+    uint32_t arrived_first;     /* queue, or PARKING_NONE */
+    uint32_t arrived_last;
 };
 
 struct link {
@@ -128,22 +159,22 @@ struct link {
     struct link_options options;
     char *url;
     int fd;
-    DIR *descriptors;  /* kept open: sweeping must work when the process is out of descriptors */
-    nng_msg *received; /* what the caller borrows */
-    struct parking parking; /* LINK_ANSWER */
+    nng_socket socket;      /* id 0: not opened */
+    nng_msg *received;      /* what the caller borrows */
+    struct parking parking; /* LINK_ANSWER: slots are indices of answerers */
     nng_aio *aio;           /* LINK_ASK: the pending receive */
     bool asking;            /* LINK_ASK: a reply is awaited or not yet taken */
 
     pthread_mutex_t mutex; /* what follows is shared with nng's threads */
-    nng_socket socket;     /* id 0: none */
     struct pipe *buckets[PIPE_BUCKETS];
-    size_t n_pipes;    /* of `socket` */
-    size_t n_known;    /* of all sockets: an ask link may still have one that is being closed */
-    bool pipes_went;   /* since requests of vanished pipes were last forgotten */
-    bool has_reply;    /* LINK_ASK: the receive ended */
-    int reply_result;  /* nng's code */
-    nng_msg *reply;    /* when the result is 0 */
-    unsigned n_owners; /* the caller, and each socket that is not closed yet */
+    size_t n_pipes;
+    struct answering answering; /* LINK_ANSWER */
+    bool is_closing;            /* new connections are rejected */
+    bool pipes_went;            /* since requests of vanished pipes were last forgotten */
+    bool has_reply;             /* LINK_ASK: the receive ended */
+    int reply_result;           /* nng's code */
+    nng_msg *reply;             /* when the result is 0 */
+    unsigned n_owners;          /* the caller, and the socket until it is closed */
     struct link_statistics statistics;
 };
 
@@ -249,6 +280,17 @@ static bool listens(enum link_kind kind)
     return kind == LINK_REPORTS_IN || kind == LINK_ANSWER || kind == LINK_FEED_OUT;
 }
 
+static bool receives(enum link_kind kind)
+{
+    return kind != LINK_REPORTS_OUT && kind != LINK_FEED_OUT;
+}
+
+/* Whether the link's descriptor is ours; nng's otherwise. */
+static bool has_eventfd(enum link_kind kind)
+{
+    return kind == LINK_ASK || kind == LINK_ANSWER;
+}
+
 static struct pipe **pipe_place(struct link *link, uint64_t id)
 {
     struct pipe **place = &link->buckets[id % PIPE_BUCKETS];
@@ -283,34 +325,48 @@ static void ends_of_tcp(const nng_sockaddr *local, const nng_sockaddr *remote,
     }
 }
 
+/* Of the two ends only the listener's has a path. */
+static void ends_of_ipc(nng_pipe pipe, const nng_sockaddr *local, const nng_sockaddr *remote,
+                        struct connection_ends *ret_ends)
+{
+    const char *path = local->s_ipc.sa_path;
+    uint64_t pid;
+
+    if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) != 0) {
+        return;
+    }
+    if (path[0] == '\0') {
+        path = remote->s_ipc.sa_path;
+        ret_ends->dials = 1;
+    }
+    memcpy(ret_ends->local, path, strnlen(path, sizeof(ret_ends->local) - 1));
+    ret_ends->peer_pid = (pid_t)pid;
+    ret_ends->family = AF_UNIX;
+}
+
 static struct connection_ends ends_of_pipe(nng_pipe pipe)
 {
     struct connection_ends ends;
     nng_sockaddr local;
     nng_sockaddr remote;
-    uint64_t pid;
 
     memset(&ends, 0, sizeof(ends));
     if (nng_pipe_get_addr(pipe, NNG_OPT_LOCADDR, &local) != 0 ||
         nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &remote) != 0) {
         return ends;
     }
-    if (local.s_family != NNG_AF_IPC) {
+    if (local.s_family == NNG_AF_IPC || remote.s_family == NNG_AF_IPC) {
+        ends_of_ipc(pipe, &local, &remote, &ends);
+    } else {
         ends_of_tcp(&local, &remote, &ends);
-    } else if (local.s_ipc.sa_path[0] != '\0' &&
-               nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) == 0) {
-        ends.family = AF_UNIX;
-        ends.peer_pid = (pid_t)pid;
-        memcpy(ends.local, local.s_ipc.sa_path,
-               strnlen(local.s_ipc.sa_path, sizeof(ends.local) - 1));
     }
     return ends;
 }
 
-/* Take a new pipe in. False: it is one too many, or of a socket that is being given up. */
+/* Take a new pipe in. False: it is one too many, or the link is being closed. */
 static bool pipe_add(struct link *link, struct pipe *pipe)
 {
-    if (pipe->socket != link->socket.id) {
+    if (link->is_closing) {
         return false;
     }
     if (listens(link->kind) && link->n_pipes >= link->options.pipes_max) {
@@ -320,12 +376,11 @@ static bool pipe_add(struct link *link, struct pipe *pipe)
     pipe->next = NULL;
     *pipe_place(link, pipe->id) = pipe;
     link->n_pipes++;
-    link->n_known++;
     link->statistics.n_connected++;
     return true;
 }
 
-static void pipe_added(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
+static void pipe_added(nng_pipe new_pipe, nng_pipe_ev event, void *arg)
 {
     struct link *link = arg;
     struct pipe *pipe;
@@ -334,9 +389,8 @@ static void pipe_added(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
     (void)event;
     pipe = calloc(1, sizeof(*pipe));
     if (pipe != NULL) {
-        pipe->id = (uint32_t)nng_pipe_id(nng_pipe);
-        pipe->socket = nng_pipe_socket(nng_pipe).id;
-        pipe->ends = ends_of_pipe(nng_pipe);
+        pipe->id = (uint32_t)nng_pipe_id(new_pipe);
+        pipe->ends = ends_of_pipe(new_pipe);
         pipe->tune_left = pipe->ends.family == AF_INET || pipe->ends.family == AF_INET6 ? TUNE_TRIES
                                                                                         : 0;
         (void)pthread_mutex_lock(&link->mutex);
@@ -345,44 +399,41 @@ static void pipe_added(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
     }
     if (!accepted) {
         free(pipe);
-        (void)nng_pipe_close(nng_pipe); /* it does not run yet: rule 1 */
+        (void)nng_pipe_close(new_pipe); /* allowed, for it does not run yet */
     }
 }
 
 /* From here on requests can be sent. */
-static void pipe_ready(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
+static void pipe_ready(nng_pipe new_pipe, nng_pipe_ev event, void *arg)
 {
-    (void)nng_pipe;
+    (void)new_pipe;
     (void)event;
     wake(arg);
 }
 
-static void pipe_removed(nng_pipe nng_pipe, nng_pipe_ev event, void *arg)
+static void pipe_removed(nng_pipe old_pipe, nng_pipe_ev event, void *arg)
 {
     struct link *link = arg;
     struct pipe **place;
     struct pipe *pipe;
+    bool is_closing;
 
     (void)event;
     (void)pthread_mutex_lock(&link->mutex);
-    place = pipe_place(link, (uint32_t)nng_pipe_id(nng_pipe));
+    place = pipe_place(link, (uint32_t)nng_pipe_id(old_pipe));
     pipe = *place;
     if (pipe != NULL) {
         *place = pipe->next;
-        link->n_pipes -= pipe->socket == link->socket.id ? 1 : 0;
-        link->n_known--;
-        link->pipes_went = link->pipes_went || pipe->n_parked > 0;
+        link->n_pipes--;
+        link->pipes_went = true;
         link->statistics.n_disconnected++;
     }
+    is_closing = link->is_closing;
     (void)pthread_mutex_unlock(&link->mutex);
+    if (pipe != NULL && is_closing && !listens(link->kind)) {
+        (void)poll(NULL, 0, FAREWELL_MS); /* lets close_socket() stop the dialer before it dials */
+    }
     free(pipe);
-}
-
-static void count(struct link *link, uint64_t *counter)
-{
-    (void)pthread_mutex_lock(&link->mutex);
-    (*counter)++;
-    (void)pthread_mutex_unlock(&link->mutex);
 }
 
 /* -------- Cutting off and tuning -------- */
@@ -406,10 +457,12 @@ static unsigned choose_id(struct link *link, struct pipe *pipe, int64_t id)
     return (int64_t)pipe->id == id ? TODO_CUT : 0;
 }
 
-static unsigned choose_socket(struct link *link, struct pipe *pipe, int64_t socket)
+static unsigned choose_all(struct link *link, struct pipe *pipe, int64_t unused)
 {
     (void)link;
-    return (int64_t)pipe->socket == socket ? TODO_CUT : 0;
+    (void)pipe;
+    (void)unused;
+    return TODO_CUT;
 }
 
 static unsigned choose_due(struct link *link, struct pipe *pipe, int64_t now_us)
@@ -440,10 +493,11 @@ static struct connection_wanted *gather(struct link *link, choose_fn choose, int
 
     *ret_n = 0;
     (void)pthread_mutex_lock(&link->mutex);
-    wanted = calloc(link->n_known + 1, sizeof(*wanted));
+    wanted = calloc(link->n_pipes + 1, sizeof(*wanted));
     for (i = 0; i < PIPE_BUCKETS && wanted != NULL; i++) {
         for (pipe = link->buckets[i]; pipe != NULL; pipe = pipe->next) {
             todo = choose(link, pipe, argument);
+            todo |= (todo & TODO_CUT) != 0 && !pipe->cut ? TODO_COUNT : 0;
             if (todo != 0 && pipe->ends.family != 0) {
                 wanted[*ret_n].ends = pipe->ends;
                 wanted[*ret_n].id = pipe->id;
@@ -456,41 +510,50 @@ static struct connection_wanted *gather(struct link *link, choose_fn choose, int
     return wanted;
 }
 
+/* The pipe may be gone by now, just because it was cut off. The mutex is held. */
 static void note_found(struct link *link, const struct connection_wanted *wanted,
                        uint64_t *cut_counter)
 {
     struct pipe *pipe;
 
-    pipe = wanted->found ? pipe_find(link, wanted->id) : NULL;
-    if (pipe == NULL) {
+    if (!wanted->found) {
         return;
     }
-    pipe->tune_left = 0;
-    if ((wanted->todo & TODO_CUT) != 0 && !pipe->cut) {
-        pipe->cut = true;
-        (*cut_counter)++;
+    *cut_counter += (wanted->todo & TODO_COUNT) != 0 ? 1 : 0;
+    pipe = pipe_find(link, wanted->id);
+    if (pipe != NULL) {
+        pipe->tune_left = 0;
+        pipe->cut = pipe->cut || (wanted->todo & TODO_CUT) != 0;
     }
 }
 
-static void find_in(DIR *kept, struct connection_wanted *wanted, size_t n)
-{
-    DIR *descriptors = kept;
+/* One open directory for all links: sweeping must work when the process is out of descriptors. */
+static struct {
+    pthread_mutex_t mutex;
+    DIR *directory;
+} descriptors = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-    if (descriptors == NULL) {
-        descriptors = opendir("/proc/self/fd");
+static void open_descriptors(void)
+{
+    (void)pthread_mutex_lock(&descriptors.mutex);
+    if (descriptors.directory == NULL) {
+        descriptors.directory = opendir("/proc/self/fd"); /* without /proc nothing is found */
     }
-    if (descriptors != NULL) {
-        connection_find(descriptors, wanted, n, do_todo);
+    (void)pthread_mutex_unlock(&descriptors.mutex);
+}
+
+static void find(struct connection_wanted *wanted, size_t n)
+{
+    (void)pthread_mutex_lock(&descriptors.mutex);
+    if (descriptors.directory != NULL) {
+        connection_find(descriptors.directory, wanted, n, do_todo);
     }
-    if (descriptors != NULL && kept == NULL) {
-        (void)closedir(descriptors);
-    }
+    (void)pthread_mutex_unlock(&descriptors.mutex);
 }
 
 /* Do what `choose` says to the descriptors of the pipes that it says it of; count in `cut_counter`,
  * a field of the statistics, the ones newly shut down. Returns how many were looked for. */
-static size_t treat(struct link *link, DIR *kept, choose_fn choose, int64_t argument,
-                    uint64_t *cut_counter)
+static size_t treat(struct link *link, choose_fn choose, int64_t argument, uint64_t *cut_counter)
 {
     struct connection_wanted *wanted;
     size_t n;
@@ -498,7 +561,7 @@ static size_t treat(struct link *link, DIR *kept, choose_fn choose, int64_t argu
 
     wanted = gather(link, choose, argument, &n);
     if (n > 0) {
-        find_in(kept, wanted, n);
+        find(wanted, n);
         (void)pthread_mutex_lock(&link->mutex);
         for (i = 0; i < n; i++) {
             note_found(link, &wanted[i], cut_counter);
@@ -507,6 +570,334 @@ static size_t treat(struct link *link, DIR *kept, choose_fn choose, int64_t argu
     }
     free(wanted);
     return n;
+}
+
+/* -------- Answerers -------- */
+
+/* The mutex is held by callers of push_… and pop_…. */
+static void push_idle(struct answering *answering, uint32_t i)
+{
+    answering->answerers[i].next = answering->idle;
+    answering->idle = i;
+}
+
+static void push_arrived(struct answering *answering, uint32_t i)
+{
+    answering->answerers[i].next = PARKING_NONE;
+    if (answering->arrived_first == PARKING_NONE) {
+        answering->arrived_first = i;
+    } else {
+        answering->answerers[answering->arrived_last].next = i;
+    }
+    answering->arrived_last = i;
+}
+
+/* The next request that arrived, or PARKING_NONE. The descriptor is readable as long as there is
+ * one. */
+static uint32_t pop_arrived(struct link *link)
+{
+    struct answering *answering = &link->answering;
+    uint32_t i = answering->arrived_first;
+    uint64_t n_wakes;
+    ssize_t n;
+
+    if (i != PARKING_NONE) {
+        answering->arrived_first = answering->answerers[i].next;
+        answering->n_receiving--;
+    }
+    if (answering->arrived_first == PARKING_NONE) {
+        n = read(link->fd, &n_wakes, sizeof(n_wakes));
+        (void)n;
+    }
+    return i;
+}
+
+static void end_receive(struct answerer *answerer, uint32_t i, int code)
+{
+    struct link *link = answerer->link;
+
+    if (code == 0) {
+        answerer->request = nng_aio_get_msg(answerer->aio);
+        answerer->pipe = (uint32_t)nng_msg_get_pipe(answerer->request).id;
+        nng_aio_set_msg(answerer->aio, NULL);
+    }
+    (void)pthread_mutex_lock(&link->mutex);
+    if (code == 0) {
+        push_arrived(&link->answering, i);
+        wake(link);
+    } else {
+        link->answering.n_receiving--;
+        push_idle(&link->answering, i);
+    }
+    (void)pthread_mutex_unlock(&link->mutex);
+}
+
+static void end_send(struct answerer *answerer, uint32_t i, int code)
+{
+    struct link *link = answerer->link;
+    struct pipe *pipe;
+
+    if (code != 0) {
+        nng_msg_free(nng_aio_get_msg(answerer->aio));
+        nng_aio_set_msg(answerer->aio, NULL);
+    }
+    (void)pthread_mutex_lock(&link->mutex);
+    pipe = pipe_find(link, answerer->pipe);
+    if (pipe != NULL) {
+        pipe->n_sending--;
+    }
+    push_idle(&link->answering, i);
+    (void)pthread_mutex_unlock(&link->mutex);
+}
+
+/* A receive or a send ended. Runs on a thread of nng. */
+static void answerer_ended(void *arg)
+{
+    struct answerer *answerer = arg;
+    uint32_t i = (uint32_t)(answerer - answerer->link->answering.answerers);
+    int code = nng_aio_result(answerer->aio);
+
+    if (answerer->sending) {
+        end_send(answerer, i, code);
+    } else {
+        end_receive(answerer, i, code);
+    }
+}
+
+static bool open_answerer(struct link *link, struct answerer *answerer)
+{
+    nng_aio *aio;
+
+    if (answerer->aio != NULL) {
+        return true;
+    }
+    answerer->link = link;
+    if (nng_aio_alloc(&aio, answerer_ended, answerer) != 0) {
+        return false;
+    }
+    if (nng_ctx_open(&answerer->context, link->socket) != 0) {
+        nng_aio_free(aio);
+        return false;
+    }
+    answerer->aio = aio;
+    return true;
+}
+
+/* One to receive with, or PARKING_NONE: enough do, or all are taken. The mutex is held. */
+static uint32_t take_idle(struct answering *answering)
+{
+    uint32_t i = answering->idle;
+
+    if (answering->n_receiving >= RECEIVE_AHEAD) {
+        return PARKING_NONE;
+    }
+    if (i != PARKING_NONE) {
+        answering->idle = answering->answerers[i].next;
+    } else if (answering->n_used < ANSWERERS_MAX) {
+        i = answering->n_used++;
+    } else {
+        return PARKING_NONE;
+    }
+    answering->n_receiving++;
+    return i;
+}
+
+/* Have RECEIVE_AHEAD contexts receive, as far as memory allows. */
+static void receive_ahead(struct link *link)
+{
+    struct answerer *answerer;
+    uint32_t i;
+
+    for (;;) {
+        (void)pthread_mutex_lock(&link->mutex);
+        i = take_idle(&link->answering);
+        (void)pthread_mutex_unlock(&link->mutex);
+        if (i == PARKING_NONE) {
+            return;
+        }
+        answerer = &link->answering.answerers[i];
+        if (!open_answerer(link, answerer)) {
+            (void)pthread_mutex_lock(&link->mutex);
+            link->answering.n_receiving--;
+            push_idle(&link->answering, i);
+            (void)pthread_mutex_unlock(&link->mutex);
+            return;
+        }
+        nng_aio_wait(answerer->aio); /* its callback has freed it, but may not have returned */
+        answerer->sending = false;
+        nng_ctx_recv(answerer->context, answerer->aio);
+    }
+}
+
+static int answering_init(struct link *link)
+{
+    struct answering *answering = &link->answering;
+
+    answering->idle = PARKING_NONE;
+    answering->arrived_first = PARKING_NONE;
+    answering->answerers = calloc(ANSWERERS_MAX, sizeof(*answering->answerers));
+    if (answering->answerers == NULL) {
+        return -ENOMEM;
+    }
+    return parking_init(&link->parking, ANSWERERS_MAX);
+}
+
+/* When the socket is closed, or was never opened. */
+static void answering_done(struct link *link)
+{
+    struct answerer *answerer;
+    uint32_t i;
+
+    for (i = 0; i < link->answering.n_used; i++) {
+        answerer = &link->answering.answerers[i];
+        nng_aio_free(answerer->aio);
+        nng_msg_free(answerer->request);
+    }
+    free(link->answering.answerers);
+    parking_done(&link->parking);
+}
+
+/* Forget the request in this slot. The mutex is held. */
+static void unpark(struct link *link, uint32_t slot)
+{
+    parking_release(&link->parking, slot);
+    push_idle(&link->answering, slot);
+}
+
+/* Forget the requests of connections that have gone. */
+static void forget_gone(struct link *link)
+{
+    const struct parking *parking = &link->parking;
+    uint32_t slot = parking->n > 0 ? parking->oldest : PARKING_NONE;
+    uint32_t newer;
+
+    (void)pthread_mutex_lock(&link->mutex);
+    while (link->pipes_went && slot != PARKING_NONE) {
+        newer = parking->slots[slot].newer;
+        if (pipe_find(link, parking->slots[slot].pipe) == NULL) {
+            unpark(link, slot);
+            link->statistics.n_dropped++;
+        }
+        slot = newer;
+    }
+    link->pipes_went = false;
+    (void)pthread_mutex_unlock(&link->mutex);
+}
+
+/* Make room for one more request of a connection; the oldest goes. The mutex is held. */
+static void make_room(struct link *link, uint32_t pipe)
+{
+    uint32_t oldest;
+
+    if (parking_of_pipe(&link->parking, pipe, &oldest) < REQUESTS_PER_PIPE_MAX) {
+        oldest = link->parking.n < REQUESTS_PARKED_MAX ? PARKING_NONE : link->parking.oldest;
+    }
+    if (oldest != PARKING_NONE) {
+        unpark(link, oldest);
+        link->statistics.n_dropped++;
+    }
+}
+
+/* Park the request that this answerer received. Returns its id, 0: it is not wanted, for its peer
+ * has gone, or reads no answers. The mutex is held. */
+static link_request park(struct link *link, uint32_t i)
+{
+    const struct answerer *answerer = &link->answering.answerers[i];
+    const struct pipe *pipe;
+
+    pipe = pipe_find(link, answerer->pipe);
+    if (pipe == NULL || pipe->n_sending >= REQUESTS_PER_PIPE_MAX ||
+        nng_msg_len(answerer->request) > link->options.receive_bytes_max) {
+        push_idle(&link->answering, i);
+        link->statistics.n_dropped++;
+        return 0;
+    }
+    make_room(link, answerer->pipe);
+    return parking_put(&link->parking, i, answerer->pipe);
+}
+
+static int receive_request(struct link *link, struct link_message *ret_message)
+{
+    link_request request = 0;
+    nng_msg *message = NULL;
+    uint32_t i;
+
+    do {
+        receive_ahead(link);
+        (void)pthread_mutex_lock(&link->mutex);
+        i = pop_arrived(link);
+        if (i != PARKING_NONE) {
+            request = park(link, i);
+            message = link->answering.answerers[i].request;
+            link->answering.answerers[i].request = NULL;
+        }
+        (void)pthread_mutex_unlock(&link->mutex);
+        if (i == PARKING_NONE) {
+            return -EAGAIN;
+        }
+        if (request == 0) {
+            nng_msg_free(message);
+        }
+    } while (request == 0);
+    lend(link, message, ret_message);
+    ret_message->request = request;
+    return 0;
+}
+
+/* Take the request out of the table. False: its peer is gone. */
+static bool begin_answer(struct link *link, uint32_t slot)
+{
+    struct pipe *pipe;
+
+    (void)pthread_mutex_lock(&link->mutex);
+    pipe = pipe_find(link, link->answering.answerers[slot].pipe);
+    if (pipe != NULL) {
+        pipe->n_sending++;
+        parking_release(&link->parking, slot);
+    } else {
+        unpark(link, slot);
+        link->statistics.n_dropped++;
+    }
+    (void)pthread_mutex_unlock(&link->mutex);
+    return pipe != NULL;
+}
+
+int link_answer(struct link *link, link_request request, const uint8_t *bytes, size_t n)
+{
+    uint32_t slot = parking_find(&link->parking, request);
+    struct answerer *answerer;
+    nng_msg *message;
+    int r;
+
+    if (slot == PARKING_NONE) {
+        return -ENOTCONN; /* counted when it was dropped */
+    }
+    r = make_message(bytes, n, &message);
+    if (r != 0) {
+        link_drop(link, request);
+        return r;
+    }
+    if (!begin_answer(link, slot)) {
+        nng_msg_free(message);
+        return -ENOTCONN;
+    }
+    answerer = &link->answering.answerers[slot];
+    nng_aio_wait(answerer->aio); /* the callback of its receive may not have returned */
+    answerer->sending = true;
+    nng_aio_set_msg(answerer->aio, message);
+    nng_ctx_send(answerer->context, answerer->aio);
+    return 0;
+}
+
+void link_drop(struct link *link, link_request request)
+{
+    uint32_t slot = parking_find(&link->parking, request);
+
+    if (slot != PARKING_NONE) {
+        (void)pthread_mutex_lock(&link->mutex);
+        unpark(link, slot);
+        (void)pthread_mutex_unlock(&link->mutex);
+    }
 }
 
 /* -------- Closing, out of everybody's way -------- */
@@ -523,44 +914,40 @@ static void disown(struct link *link)
         return;
     }
     for (i = 0; i < PIPE_BUCKETS; i++) {
-        assert(link->buckets[i] ==
-               NULL); /* every ADD_PRE has had its REM_POST: sockets are closed */
+        assert(link->buckets[i] == NULL); /* the socket is closed: each has had its REM_POST */
     }
-    if (link->kind == LINK_ASK && link->fd >= 0) {
+    if (has_eventfd(link->kind) && link->fd >= 0) {
         (void)close(link->fd);
     }
+    answering_done(link);
     (void)pthread_mutex_destroy(&link->mutex);
     free(link->url);
     free(link);
 }
 
-struct closing {
-    struct link *link;
-    nng_socket socket;
-};
-
-/* Shut the connections down and give nng a moment to notice, so that nng_close() meets none that
- * runs (rule 1). */
-static void cut_all(struct link *link, nng_socket socket)
+/* Shut the connections down and wait until nng has noticed, so that nng_close() meets none on which
+ * a message comes in. */
+static void cut_all(struct link *link)
 {
     uint64_t not_counted = 0;
     size_t n = 1;
     int i;
 
     for (i = 0; i < CUT_MS_MAX && n > 0; i++) {
-        n = treat(link, NULL, choose_socket, (int64_t)socket.id, &not_counted);
+        n = treat(link, choose_all, 0, &not_counted);
         (void)poll(NULL, 0, n > 0 ? 1 : 0);
     }
 }
 
 static void *close_socket(void *arg)
 {
-    struct closing *closing = arg;
+    struct link *link = arg;
 
-    cut_all(closing->link, closing->socket);
-    (void)nng_close(closing->socket);
-    disown(closing->link);
-    free(closing);
+    if (receives(link->kind)) {
+        cut_all(link);
+    }
+    (void)nng_close(link->socket);
+    disown(link);
     return NULL;
 }
 
@@ -581,26 +968,6 @@ static int start_thread(void *(*run)(void *), void *arg)
     return r;
 }
 
-/* Give the socket up. Without memory for a thread it stays open, with its memory, until the process
- * ends: its pipes are rejected from now on. */
-static void give_up_socket(struct link *link)
-{
-    struct closing *closing;
-
-    closing = calloc(1, sizeof(*closing));
-    (void)pthread_mutex_lock(&link->mutex);
-    if (closing != NULL) {
-        closing->link = link;
-        closing->socket = link->socket;
-    }
-    link->socket.id = 0;
-    link->n_pipes = 0;
-    (void)pthread_mutex_unlock(&link->mutex);
-    if (closing != NULL && start_thread(close_socket, closing) != 0) {
-        free(closing);
-    }
-}
-
 static bool others_own(struct link *link)
 {
     bool others;
@@ -613,7 +980,7 @@ static bool others_own(struct link *link)
 
 void link_close(struct link *link)
 {
-    int i;
+    time_us deadline_us = clock_now_us() + MILLISECONDS(CLOSE_MS_MAX);
 
     if (link == NULL) {
         return;
@@ -623,17 +990,18 @@ void link_close(struct link *link)
         nng_aio_free(link->aio);
         nng_msg_free(link->reply);
     }
+    (void)pthread_mutex_lock(&link->mutex);
+    link->is_closing = true;
+    link->n_owners += link->socket.id != 0 ? 1 : 0;
+    (void)pthread_mutex_unlock(&link->mutex);
     if (link->socket.id != 0) {
-        give_up_socket(link);
+        /* Without memory for a thread the socket stays open, and rejects everybody. */
+        (void)start_thread(close_socket, link);
     }
-    for (i = 0; i < CLOSE_MS_MAX && others_own(link); i++) {
+    while (others_own(link) && clock_now_us() < deadline_us) {
         (void)poll(NULL, 0, 1);
     }
     take_back(link);
-    free(link->parking.slots);
-    if (link->descriptors != NULL) {
-        (void)closedir(link->descriptors);
-    }
     disown(link);
 }
 
@@ -674,18 +1042,17 @@ static int open_by_kind(enum link_kind kind, nng_socket *ret_socket)
                    ? code
                    : nng_socket_set_ms(*ret_socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
     case LINK_ANSWER:
-        code = nng_rep0_open_raw(ret_socket);
-        return code != 0 ? code : nng_socket_set_int(*ret_socket, NNG_OPT_SENDBUF, REP_QUEUE);
+        return nng_rep0_open(ret_socket);
     }
     return code;
 }
 
-static int dial(const struct link *link, nng_socket socket)
+static int dial(const struct link *link)
 {
     nng_dialer dialer;
     int code;
 
-    code = nng_dialer_create(&dialer, socket, link->url);
+    code = nng_dialer_create(&dialer, link->socket, link->url);
     if (code == 0) {
         code = nng_dialer_set_size(dialer, NNG_OPT_RECVMAXSZ, link->options.receive_bytes_max);
         code = code == NNG_ENOTSUP ? 0 : code; /* inproc */
@@ -699,12 +1066,12 @@ static int dial(const struct link *link, nng_socket socket)
     return code != 0 ? code : nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
 }
 
-static int listen_at(const struct link *link, nng_socket socket)
+static int listen_at(const struct link *link)
 {
     nng_listener listener;
     int code;
 
-    code = nng_listener_create(&listener, socket, link->url);
+    code = nng_listener_create(&listener, link->socket, link->url);
     if (code == 0) {
         code = nng_listener_set_size(listener, NNG_OPT_RECVMAXSZ, link->options.receive_bytes_max);
         code = code == NNG_ENOTSUP ? 0 : code; /* inproc */
@@ -712,39 +1079,29 @@ static int listen_at(const struct link *link, nng_socket socket)
     return code != 0 ? code : nng_listener_start(listener, 0);
 }
 
-static int watch_pipes(struct link *link, nng_socket socket)
+static int watch_pipes(struct link *link)
 {
     int code;
 
-    code = nng_pipe_notify(socket, NNG_PIPE_EV_ADD_PRE, pipe_added, link);
+    code = nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_PRE, pipe_added, link);
     if (code == 0 && link->kind == LINK_ASK) {
-        code = nng_pipe_notify(socket, NNG_PIPE_EV_ADD_POST, pipe_ready, link);
+        code = nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_POST, pipe_ready, link);
     }
-    return code != 0 ? code : nng_pipe_notify(socket, NNG_PIPE_EV_REM_POST, pipe_removed, link);
+    return code != 0 ? code
+                     : nng_pipe_notify(link->socket, NNG_PIPE_EV_REM_POST, pipe_removed, link);
 }
 
 /* Give the link a socket that dials or listens. */
 static int open_socket(struct link *link)
 {
-    nng_socket socket = NNG_SOCKET_INITIALIZER;
     int code;
 
-    code = open_by_kind(link->kind, &socket);
-    if (code != 0) {
-        (void)nng_close(
-            socket); /* has no pipes: does not wait; nothing at all when it was not opened */
-        return errno_of(code);
-    }
-    (void)pthread_mutex_lock(&link->mutex);
-    link->socket = socket;
-    link->n_owners++;
-    (void)pthread_mutex_unlock(&link->mutex);
-    code = watch_pipes(link, socket);
+    code = open_by_kind(link->kind, &link->socket);
     if (code == 0) {
-        code = listens(link->kind) ? listen_at(link, socket) : dial(link, socket);
+        code = watch_pipes(link);
     }
-    if (code != 0) {
-        give_up_socket(link);
+    if (code == 0) {
+        code = listens(link->kind) ? listen_at(link) : dial(link);
     }
     return errno_of(code);
 }
@@ -757,7 +1114,7 @@ static struct link_options with_defaults(const struct link_options *options)
         full = *options;
     }
     if (full.receive_bytes_max == 0) {
-        full.receive_bytes_max = MESSAGE_BYTES_MAX;
+        full.receive_bytes_max = (size_t)MESSAGE_BYTES_MAX;
     }
     if (full.pipes_max == 0) {
         full.pipes_max = LINK_PIPES_MAX;
@@ -778,38 +1135,23 @@ static bool is_usable(const char *url)
     return false;
 }
 
-static int parking_init(struct parking *parking)
-{
-    uint32_t i;
-
-    parking->slots = calloc(REQUESTS_PARKED_MAX, sizeof(*parking->slots));
-    if (parking->slots == NULL) {
-        return -ENOMEM;
-    }
-    for (i = 0; i < REQUESTS_PARKED_MAX; i++) {
-        parking->slots[i].generation = 1;
-        parking->slots[i].newer = i + 1 < REQUESTS_PARKED_MAX ? i + 1 : NONE;
-    }
-    parking->free = 0;
-    parking->oldest = NONE;
-    parking->newest = NONE;
-    return 0;
-}
-
 /* What the kind needs beside a socket. */
 static int prepare(struct link *link)
 {
-    if (listens(link->kind)) {
-        link->descriptors = opendir("/proc/self/fd");
-    }
-    if (link->kind == LINK_ANSWER) {
-        return parking_init(&link->parking);
-    }
-    if (link->kind == LINK_ASK) {
+    int r = 0;
+
+    open_descriptors();
+    if (has_eventfd(link->kind)) {
         link->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        return link->fd < 0 ? -errno : errno_of(nng_aio_alloc(&link->aio, reply_arrived, link));
+        r = link->fd < 0 ? -errno : 0;
     }
-    return 0;
+    if (r == 0 && link->kind == LINK_ANSWER) {
+        r = answering_init(link);
+    }
+    if (r == 0 && link->kind == LINK_ASK) {
+        r = errno_of(nng_aio_alloc(&link->aio, reply_arrived, link));
+    }
+    return r;
 }
 
 int link_open(enum link_kind kind, const char *url, const struct link_options *options,
@@ -835,12 +1177,15 @@ int link_open(enum link_kind kind, const char *url, const struct link_options *o
     if (r == 0) {
         r = open_socket(link);
     }
-    if (r == 0 && (kind == LINK_REPORTS_IN || kind == LINK_FEED_IN || kind == LINK_ANSWER)) {
+    if (r == 0 && receives(kind) && !has_eventfd(kind)) {
         r = errno_of(nng_socket_get_int(link->socket, NNG_OPT_RECVFD, &link->fd));
     }
     if (r != 0) {
         link_close(link);
         return r;
+    }
+    if (kind == LINK_ANSWER) {
+        receive_ahead(link);
     }
     *ret_link = link;
     return 0;
@@ -849,170 +1194,6 @@ int link_open(enum link_kind kind, const char *url, const struct link_options *o
 int link_fd(const struct link *link)
 {
     return link->fd;
-}
-
-/* -------- Parked requests -------- */
-
-static void unchain(struct parking *parking, uint32_t slot)
-{
-    struct parked *parked = &parking->slots[slot];
-
-    if (parked->older != NONE) {
-        parking->slots[parked->older].newer = parked->newer;
-    } else {
-        parking->oldest = parked->newer;
-    }
-    if (parked->newer != NONE) {
-        parking->slots[parked->newer].older = parked->older;
-    } else {
-        parking->newest = parked->older;
-    }
-}
-
-/* Free a slot; what its id said is void. The mutex is held. */
-static void unpark(struct link *link, uint32_t slot)
-{
-    struct parking *parking = &link->parking;
-    struct parked *parked = &parking->slots[slot];
-    struct pipe *pipe;
-
-    pipe = pipe_find(link, parked->pipe);
-    if (pipe != NULL) {
-        pipe->n_parked--;
-    }
-    unchain(parking, slot);
-    parked->pipe = 0;
-    parked->generation++;
-    parked->newer = parking->free;
-    parking->free = slot;
-}
-
-/* Forget the requests of pipes that have gone. The mutex is held. */
-static void forget_gone(struct link *link)
-{
-    uint32_t slot = link->parking.oldest;
-    uint32_t newer;
-
-    while (slot != NONE) {
-        newer = link->parking.slots[slot].newer;
-        if (pipe_find(link, link->parking.slots[slot].pipe) == NULL) {
-            unpark(link, slot);
-            link->statistics.n_dropped++;
-        }
-        slot = newer;
-    }
-    link->pipes_went = false;
-}
-
-/* Make room for a further request of `pipe`. The mutex is held. */
-static void make_room(struct link *link, const struct pipe *pipe)
-{
-    uint32_t slot;
-
-    if (link->parking.free == NONE && link->pipes_went) {
-        forget_gone(link);
-    }
-    slot = NONE;
-    if (pipe->n_parked >= REQUESTS_PARKED_PER_PIPE_MAX) {
-        slot = link->parking.oldest;
-        while (link->parking.slots[slot].pipe != pipe->id) {
-            slot = link->parking.slots[slot].newer;
-        }
-    } else if (link->parking.free == NONE) {
-        slot = link->parking.oldest;
-    }
-    if (slot != NONE) {
-        unpark(link, slot);
-        link->statistics.n_dropped++;
-    }
-}
-
-/* Keep where a request came from. Returns its id, 0: its peer is gone already. The mutex is held.
- */
-static link_request park(struct link *link, nng_msg *message, uint64_t pipe_id)
-{
-    struct parking *parking = &link->parking;
-    struct parked *parked;
-    struct pipe *pipe;
-    uint32_t slot;
-
-    pipe = pipe_find(link, pipe_id);
-    if (pipe == NULL || nng_msg_header_len(message) > BACKTRACE_BYTES_MAX) {
-        link->statistics.n_dropped++;
-        return 0;
-    }
-    make_room(link, pipe);
-    slot = parking->free;
-    parked = &parking->slots[slot];
-    parking->free = parked->newer;
-    parked->pipe = pipe->id;
-    parked->n_backtrace = nng_msg_header_len(message);
-    memcpy(parked->backtrace, nng_msg_header(message), parked->n_backtrace);
-    parked->older = parking->newest;
-    parked->newer = NONE;
-    if (parking->newest != NONE) {
-        parking->slots[parking->newest].newer = slot;
-    } else {
-        parking->oldest = slot;
-    }
-    parking->newest = slot;
-    pipe->n_parked++;
-    return ((uint64_t)parked->generation << 32) | slot;
-}
-
-/* Take a request out of the table. False: it is not there. The mutex is held. */
-static bool claim(struct link *link, link_request request, struct parked *ret_parked)
-{
-    uint32_t slot = (uint32_t)request;
-    const struct parked *parked;
-
-    if (link->parking.slots == NULL || slot >= REQUESTS_PARKED_MAX) {
-        return false;
-    }
-    parked = &link->parking.slots[slot];
-    if (parked->pipe == 0 || parked->generation != (uint32_t)(request >> 32)) {
-        return false;
-    }
-    *ret_parked = *parked;
-    unpark(link, slot);
-    return true;
-}
-
-int link_answer(struct link *link, link_request request, const uint8_t *bytes, size_t n)
-{
-    struct parked parked = {0};
-    nng_msg *message = NULL;
-    bool reachable;
-    int r;
-
-    (void)pthread_mutex_lock(&link->mutex);
-    reachable = claim(link, request, &parked) && pipe_find(link, parked.pipe) != NULL;
-    (void)pthread_mutex_unlock(&link->mutex);
-    if (!reachable) {
-        count(link, &link->statistics.n_dropped);
-        return -ENOTCONN;
-    }
-    r = make_message(bytes, n, &message);
-    if (r == 0 && nng_msg_header_append(message, parked.backtrace, parked.n_backtrace) != 0) {
-        nng_msg_free(message);
-        r = -ENOMEM;
-    }
-    if (r == 0) {
-        r = send_message(link->socket, message);
-    }
-    if (r != 0) {
-        count(link, &link->statistics.n_dropped);
-    }
-    return r == -EAGAIN ? -ENOBUFS : r;
-}
-
-void link_drop(struct link *link, link_request request)
-{
-    struct parked parked;
-
-    (void)pthread_mutex_lock(&link->mutex);
-    (void)claim(link, request, &parked);
-    (void)pthread_mutex_unlock(&link->mutex);
 }
 
 /* -------- Sending, asking, receiving -------- */
@@ -1034,6 +1215,42 @@ static nng_duration whole_ms(time_us duration_us)
     return (nng_duration)CLAMP((duration_us + US_PER_MS - 1) / US_PER_MS, 1, INT_MAX);
 }
 
+/* Whether there is a connection that was not cut off. */
+static bool can_ask(struct link *link)
+{
+    const struct pipe *pipe;
+    bool can = false;
+    size_t i;
+
+    (void)pthread_mutex_lock(&link->mutex);
+    for (i = 0; i < PIPE_BUCKETS && link->n_pipes > 0 && !can; i++) {
+        for (pipe = link->buckets[i]; pipe != NULL; pipe = pipe->next) {
+            can = can || !pipe->cut;
+        }
+    }
+    (void)pthread_mutex_unlock(&link->mutex);
+    return can;
+}
+
+/* Send a request; takes `message` over, whatever happens. */
+static int send_request(struct link *link, nng_msg *message)
+{
+    const struct timespec moment = {.tv_nsec = BUSY_US * 1000};
+    int code = NNG_EAGAIN;
+    int i;
+
+    for (i = 0; i < BUSY_TRIES && code == NNG_EAGAIN && can_ask(link); i++) {
+        if (i > 0) {
+            (void)nanosleep(&moment, NULL);
+        }
+        code = nng_sendmsg(link->socket, message, NNG_FLAG_NONBLOCK);
+    }
+    if (code != 0) {
+        nng_msg_free(message);
+    }
+    return errno_of(code);
+}
+
 int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us)
 {
     nng_msg *message;
@@ -1043,20 +1260,14 @@ int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_
     if (link->asking) {
         return -EBUSY;
     }
-    if (link->socket.id == 0) {
-        r = open_socket(link); /* there was no memory for it when the last one was given up */
-        if (r != 0) {
-            return r;
-        }
-    }
-    if (link_n_pipes(link) == 0) {
+    if (!can_ask(link)) {
         return -EAGAIN;
     }
     r = make_message(bytes, n, &message);
     if (r != 0) {
         return r;
     }
-    r = send_message(link->socket, message);
+    r = send_request(link, message);
     if (r != 0) {
         return r;
     }
@@ -1067,19 +1278,19 @@ int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_
     return 0;
 }
 
-/* An overdue reply may still come: not on the socket of the next request. */
+/* An overdue reply may still come: not to the connection of the next request. */
 static int end_ask(struct link *link, int result, nng_msg *reply, struct link_message *ret_message)
 {
+    uint64_t not_counted = 0;
+
     link->asking = false;
     if (result == 0) {
         lend(link, reply, ret_message);
         return 0;
     }
-    if (result == NNG_ECONNRESET) {
-        return -ECONNRESET;
+    if (result != NNG_ECONNRESET) {
+        (void)treat(link, choose_all, 0, &not_counted);
     }
-    give_up_socket(link);
-    (void)open_socket(link); /* link_ask() tries again */
     return result == NNG_ETIMEDOUT ? -ETIMEDOUT : -ECONNRESET;
 }
 
@@ -1103,25 +1314,8 @@ static int receive_reply(struct link *link, struct link_message *ret_message)
     return has_reply ? end_ask(link, result, reply, ret_message) : -EAGAIN;
 }
 
-/* True when the message is to be handed out. */
-static bool admit(struct link *link, nng_msg *message, link_request *ret_request)
-{
-    if (nng_msg_len(message) > link->options.receive_bytes_max) {
-        return false; /* inproc only */
-    }
-    if (link->kind != LINK_ANSWER) {
-        *ret_request = 0;
-        return true;
-    }
-    (void)pthread_mutex_lock(&link->mutex);
-    *ret_request = park(link, message, (uint64_t)nng_msg_get_pipe(message).id);
-    (void)pthread_mutex_unlock(&link->mutex);
-    return *ret_request != 0;
-}
-
 int link_receive(struct link *link, struct link_message *ret_message)
 {
-    link_request request;
     nng_msg *message;
     int code;
 
@@ -1129,60 +1323,21 @@ int link_receive(struct link *link, struct link_message *ret_message)
     if (link->kind == LINK_ASK) {
         return receive_reply(link, ret_message);
     }
+    if (link->kind == LINK_ANSWER) {
+        return receive_request(link, ret_message);
+    }
     for (;;) {
         code = nng_recvmsg(link->socket, &message, NNG_FLAG_NONBLOCK);
         if (code != 0) {
             return errno_of(code);
         }
-        if (admit(link, message, &request)) {
+        if (nng_msg_len(message) <= link->options.receive_bytes_max) {
             break;
         }
-        nng_msg_free(message);
+        nng_msg_free(message); /* inproc only */
     }
     lend(link, message, ret_message);
-    ret_message->request = request;
     return 0;
-}
-
-static int wait_for_wake(const struct link *link, time_us deadline_us)
-{
-    struct pollfd pollfd = {.fd = link->fd, .events = POLLIN};
-    time_us left_us;
-
-    left_us = deadline_us - clock_now_us();
-    if (left_us <= 0) {
-        return -ETIMEDOUT;
-    }
-    (void)poll(&pollfd, 1, whole_ms(left_us));
-    return 0;
-}
-
-int link_ask_wait(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us,
-                  struct link_message *ret_reply)
-{
-    time_us deadline_us = clock_now_us() + timeout_us;
-    int r;
-
-    for (;;) {
-        r = link_ask(link, bytes, n, deadline_us - clock_now_us());
-        if (r != -EAGAIN) {
-            break;
-        }
-        r = wait_for_wake(link, deadline_us);
-        if (r != 0) {
-            return r;
-        }
-        (void)link_receive(link, ret_reply); /* takes the wake, there is nothing else */
-    }
-    while (r == 0) {
-        r = link_receive(link, ret_reply);
-        if (r != -EAGAIN) {
-            return r;
-        }
-        /* The receive ends by itself at the deadline; the wait is only a little longer. */
-        r = wait_for_wake(link, deadline_us + SECONDS(1));
-    }
-    return r;
 }
 
 /* -------- Keeping connections in order -------- */
@@ -1201,17 +1356,16 @@ void link_vouch(struct link *link, uint64_t pipe_id)
 
 void link_kick(struct link *link, uint64_t pipe)
 {
-    (void)treat(link, link->descriptors, choose_id, (int64_t)pipe, &link->statistics.n_kicked);
+    (void)treat(link, choose_id, (int64_t)pipe, &link->statistics.n_kicked);
 }
 
 void link_sweep(struct link *link, time_us now_us)
 {
-    (void)treat(link, link->descriptors, choose_due, now_us, &link->statistics.n_swept);
-    (void)pthread_mutex_lock(&link->mutex);
-    if (link->pipes_went) {
+    (void)treat(link, choose_due, now_us, &link->statistics.n_swept);
+    if (link->kind == LINK_ANSWER) {
         forget_gone(link);
+        receive_ahead(link);
     }
-    (void)pthread_mutex_unlock(&link->mutex);
 }
 
 size_t link_n_pipes(const struct link *link)

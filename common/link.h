@@ -17,7 +17,7 @@ enum link_kind {
     LINK_REPORTS_OUT, /* PUB, dials: send */
     LINK_REPORTS_IN,  /* SUB, listens: receive */
     LINK_ASK,         /* REQ, dials: ask, receive the reply, one at a time */
-    LINK_ANSWER,      /* raw REP, listens: receive requests, answer each later, in any order */
+    LINK_ANSWER,      /* REP, listens: receive requests, answer each later, in any order */
     LINK_FEED_OUT,    /* PUB, listens: send */
     LINK_FEED_IN,     /* SUB, dials: receive */
 };
@@ -63,8 +63,8 @@ void link_close(struct link *link);
 int link_fd(const struct link *link);
 
 /* Take the next message. Returns 0; -EAGAIN nothing there; LINK_ASK only: -ECONNRESET the peer went
- * away before its reply came (send anew); -ETIMEDOUT the reply is overdue (the link has reopened
- * its socket; send anew). */
+ * away before its reply came (send anew); -ETIMEDOUT the reply is overdue (its connection is
+ * cut, for the reply may still come; send anew). */
 int link_receive(struct link *link, struct link_message *ret_message);
 
 /* PUB kinds: send to everybody who is connected; never blocks, and returns 0 even when nobody is.
@@ -76,13 +76,8 @@ int link_send(struct link *link, const uint8_t *bytes, size_t n);
  * -ENOMEM. */
 int link_ask(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us);
 
-/* LINK_ASK: the same, blocking until the reply is there: for command-line tools and libevenkeel.
- * Waits for a connection, too. Returns 0, -ETIMEDOUT, -ECONNRESET, -EBUSY or -ENOMEM. */
-int link_ask_wait(struct link *link, const uint8_t *bytes, size_t n, time_us timeout_us,
-                  struct link_message *ret_reply);
-
 /* Answer a request, once. Returns 0, or -ENOTCONN when its peer is gone, or it was dropped (nothing
- * to do). -ENOBUFS, -ENOMEM: the answer is lost, its peer will find it overdue. Never blocks. */
+ * to do). -ENOMEM: the request is forgotten, its peer will find it overdue. Never blocks. */
 int link_answer(struct link *link, link_request request, const uint8_t *bytes, size_t n);
 
 /* Forget a request that will not be answered. */
@@ -111,7 +106,7 @@ struct link_statistics {
     uint64_t n_rejected; /* over pipes_max */
     uint64_t n_swept;    /* silent ones shut down */
     uint64_t n_kicked;
-    uint64_t n_dropped; /* parked requests dropped, answers that could not be sent */
+    uint64_t n_dropped; /* requests of peers that had gone, or that were too many to keep */
 };
 
 /* What has been counted since the link was opened. */

@@ -136,3 +136,17 @@ def test_agent_restarted(aggregator, start_agent, start_burner):
     refused = sum(value for key, value in aggregator.metrics().items()
                   if key.startswith("evenkeel_reports_refused_total"))
     assert refused == 0
+
+
+# An agent reports to every aggregator that it knows; one of them may be gone.
+def test_two_aggregators(start_aggregator, start_agent, start_burner):
+    first, second = start_aggregator("first"), start_aggregator("second")
+    _, entry = start_burner("b1")
+    start_agent("host-1", [first, second], [entry])
+    for each in (first, second):
+        await_ranking(each, ["b1"])
+    first.kill()
+    before = second.metrics()["evenkeel_reports_accepted_total"]
+    wait_for(lambda: second.metrics()["evenkeel_reports_accepted_total"] > before + 2,
+             what="reports to the second")
+    assert ranking(second) == ["b1"]

@@ -18,7 +18,7 @@ struct bed {
 static struct bed *make_bed(size_t n)
 {
     struct bed *bed = calloc(1, sizeof(*bed));
-    char text[16];
+    char text[24];
     size_t i;
 
     assert_non_null(bed);
@@ -249,48 +249,43 @@ static void test_nobody_there_costs_nothing(void **state)
     link_close(reports);
 }
 
-/* The blocking form for command-line tools: connects, waits, and gives up in time. */
-static void test_ask_wait(void **state)
-{
-    struct bed *bed = make_bed(0);
-    struct link *ask = open_link(LINK_ASK, url_of(free_port()));
-    struct link_message message;
-    time_us before_us = clock_now_us();
+#define N_ROUND_TRIPS 10000
 
-    (void)state;
-    assert_int_equal(link_ask_wait(ask, NULL, 0, MILLISECONDS(200), &message), -ETIMEDOUT);
-    assert_in_range(clock_now_us() - before_us, MILLISECONDS(200), SECONDS(2));
-    link_close(ask);
-    ask = open_link(LINK_ASK, url_of(bed->port));
-    before_us = clock_now_us();
-    assert_int_equal(link_ask_wait(ask, NULL, 0, MILLISECONDS(200), &message), -ETIMEDOUT);
-    assert_in_range(clock_now_us() - before_us, MILLISECONDS(199), SECONDS(2));
-    link_close(ask);
-    drop_bed(bed);
-}
-
-static void *answer_one(void *arg)
+static void *answer_many(void *arg)
 {
     struct link *answer = arg;
     struct link_message message;
+    int i;
 
-    assert_int_equal(receive_soon(answer, &message), 0);
-    assert_int_equal(link_answer(answer, message.request, message.bytes, message.n), 0);
+    for (i = 0; i < N_ROUND_TRIPS; i++) {
+        assert_int_equal(receive_soon(answer, &message), 0);
+        assert_int_equal(link_answer(answer, message.request, message.bytes, message.n), 0);
+    }
     return NULL;
 }
 
-/* And gets its reply, at once: no polling interval is in it. */
-static void test_ask_wait_gets_its_reply(void **state)
+/* The next request may be sent as soon as the reply is there, thousands of times in a row. */
+static void test_round_after_round(void **state)
 {
     struct bed *bed = make_bed(0);
     struct link *ask = open_link(LINK_ASK, url_of(bed->port));
     struct link_message message;
     pthread_t thread;
+    char text[16];
+    int i;
 
     (void)state;
-    assert_int_equal(pthread_create(&thread, NULL, answer_one, bed->answer), 0);
-    assert_int_equal(link_ask_wait(ask, (const uint8_t *)"hello", 5, SECONDS(5), &message), 0);
-    assert_text(&message, "hello");
+    assert_int_equal(pthread_create(&thread, NULL, answer_many, bed->answer), 0);
+    ask_soon(ask, "0", SECONDS(5));
+    for (i = 1; i <= N_ROUND_TRIPS; i++) {
+        assert_int_equal(receive_soon(ask, &message), 0);
+        (void)snprintf(text, sizeof(text), "%d", i - 1);
+        assert_text(&message, text);
+        if (i < N_ROUND_TRIPS) {
+            (void)snprintf(text, sizeof(text), "%d", i);
+            assert_int_equal(link_ask(ask, (const uint8_t *)text, strlen(text), SECONDS(5)), 0);
+        }
+    }
     (void)pthread_join(thread, NULL);
     link_close(ask);
     drop_bed(bed);
@@ -324,8 +319,8 @@ static void test_a_kick_hits_one(void **state)
     drop_bed(bed);
 }
 
-/* Over ipc a kick hits the peer's process. */
-static void test_a_kick_over_ipc(void **state)
+/* Over ipc a kick hits the peer's process, and an overdue reply cuts the connection, too. */
+static void test_cuts_over_ipc(void **state)
 {
     char directory[] = "/tmp/evenkeel-test-XXXXXX";
     char url[sizeof(directory) + 16];
@@ -343,6 +338,10 @@ static void test_a_kick_over_ipc(void **state)
     link_kick(answer, message.pipe);
     assert_int_equal(receive_soon(ask, &message), -ECONNRESET);
     assert_int_equal(statistics_of(answer).n_kicked, 1);
+    ask_soon(ask, "late", MILLISECONDS(50));
+    assert_int_equal(receive_soon(ask, &message), -ETIMEDOUT);
+    UNTIL(statistics_of(ask).n_disconnected == 2, 5);
+    UNTIL(link_n_pipes(ask) == 1, 5);
     link_close(ask);
     link_close(answer);
     assert_return_code(rmdir(directory), errno);
@@ -483,10 +482,9 @@ int main(void)
         cmocka_unit_test(test_it_reconnects),
         cmocka_unit_test(test_an_overdue_reply_is_not_the_next_one),
         cmocka_unit_test(test_nobody_there_costs_nothing),
-        cmocka_unit_test(test_ask_wait),
-        cmocka_unit_test(test_ask_wait_gets_its_reply),
+        cmocka_unit_test(test_round_after_round),
         cmocka_unit_test(test_a_kick_hits_one),
-        cmocka_unit_test(test_a_kick_over_ipc),
+        cmocka_unit_test(test_cuts_over_ipc),
         cmocka_unit_test(test_the_silent_are_swept),
         cmocka_unit_test(test_the_feed),
         cmocka_unit_test(test_refusals),

@@ -18,7 +18,7 @@ ANYWHERE = re.compile(r"""
 """, re.X)
 
 # Tables that grow, where the header says so; the encoder of msgpack-c in the wire.
-MAY_ALLOCATE = re.compile(r"aggregator_\w+\.c\.o|common_wire\.c\.o")
+MAY_ALLOCATE = re.compile(r"aggregator_\w+\.c\.o|common_(wire|parking)\.c\.o")
 ALLOCATION = re.compile(r"(m|c|re)alloc|reallocarray|free")
 MSGPACK = re.compile(r"msgpack_\w+")
 

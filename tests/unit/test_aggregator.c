@@ -524,7 +524,8 @@ static void test_all_moves_are_told(void **state)
 static void test_metrics_page(void **state)
 {
     struct story *story = *state;
-    struct metrics_shell shell = {.nng_version = "1.5.2", .n_links = 1, .links = {{"reports"}}};
+    struct metrics_shell shell = {
+        .nng_version = "1.5.2", .n_links = 1, .links = {{.name = "reports"}}};
     static char bytes[64 * 1024];
     struct buffer page = buffer_over(bytes, sizeof(bytes) - 1);
 

@@ -14,13 +14,13 @@
 static int pread_error; /* what pread fails with; 0: it works */
 
 /* Stands in for the C library's: kernel files fail in ways that plain files do not. */
-ssize_t pread(int fd, void *bytes, size_t n, off_t offset)
+ssize_t pread(int fd, void *buf, size_t nbytes, off_t offset)
 {
     if (pread_error != 0) {
         errno = pread_error;
         return -1;
     }
-    return syscall(SYS_pread64, fd, bytes, n, offset);
+    return syscall(SYS_pread64, fd, buf, nbytes, offset);
 }
 
 static char bytes[8192];

@@ -14,7 +14,7 @@
 
 /* A kernel file whose process or cgroup is no more fails to be read; here that is one whose name
  * was removed. One without any permission is refused to root too. */
-ssize_t pread(int fd, void *bytes, size_t n, off_t offset)
+ssize_t pread(int fd, void *buf, size_t nbytes, off_t offset)
 {
     struct stat status;
 
@@ -22,7 +22,7 @@ ssize_t pread(int fd, void *bytes, size_t n, off_t offset)
         errno = status.st_nlink == 0 ? ENODEV : EACCES;
         return -1;
     }
-    return syscall(SYS_pread64, fd, bytes, n, offset);
+    return syscall(SYS_pread64, fd, buf, nbytes, offset);
 }
 
 static struct tree tree;
@@ -778,8 +778,10 @@ static void test_by_cgroup(void **state)
 /* A proc root that is not there is refused at the start. */
 static void test_no_root(void **state)
 {
+    static char nowhere[] = "/nowhere/proc";
+
     (void)state;
-    config.proc_root = (char[]){"/nowhere/proc"};
+    config.proc_root = nowhere;
     assert_int_equal(sampler_new(&config, &sampler), -ENOENT);
     assert_null(sampler);
 }

@@ -104,6 +104,30 @@ static int allocate(struct sampler *sampler)
     return 0;
 }
 
+int sampler_new(const struct agent_config *config, struct sampler **ret_sampler)
+{
+    struct sampler *sampler = calloc(1, sizeof(*sampler));
+    int r;
+
+    if (sampler == NULL) {
+        return -ENOMEM;
+    }
+    sampler->config = config;
+    sampler->around.host = &sampler->host;
+    sampler->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    sampler->around.proc_fd = open_root(config->proc_root, "");
+    sampler->around.sys_fd = open_root(config->proc_root, "/../sys");
+    r = sampler->around.proc_fd < 0 ? -ENOENT : allocate(sampler);
+    if (r < 0) {
+        sampler_free(sampler);
+        return r;
+    }
+    host_open(&sampler->host, sampler->around.proc_fd, sampler->around.sys_fd);
+    sampler->around.boot_hash = read_boot_hash(&sampler->around);
+    *ret_sampler = sampler;
+    return 0;
+}
+
 /* Only the first pid namespace has the kernel's own threads; their parent is process 2. */
 static bool is_first_pid_namespace(struct surroundings *around)
 {
@@ -167,31 +191,6 @@ static void discover(struct sampler *sampler)
     look_around(sampler);
 }
 
-int sampler_new(const struct agent_config *config, struct sampler **ret_sampler)
-{
-    struct sampler *sampler = calloc(1, sizeof(*sampler));
-    int r;
-
-    if (sampler == NULL) {
-        return -ENOMEM;
-    }
-    sampler->config = config;
-    sampler->around.host = &sampler->host;
-    sampler->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    sampler->around.proc_fd = open_root(config->proc_root, "");
-    sampler->around.sys_fd = open_root(config->proc_root, "/../sys");
-    r = sampler->around.proc_fd < 0 ? -ENOENT : allocate(sampler);
-    if (r < 0) {
-        sampler_free(sampler);
-        return r;
-    }
-    host_open(&sampler->host, sampler->around.proc_fd, sampler->around.sys_fd);
-    sampler->around.boot_hash = read_boot_hash(&sampler->around);
-    discover(sampler);
-    *ret_sampler = sampler;
-    return 0;
-}
-
 static bool is_any_lost(const struct sampler *sampler)
 {
     for (size_t i = 0; i < sampler->n_targets; i++) {
@@ -210,7 +209,7 @@ static void find_all(struct sampler *sampler, time_us now_us)
     sampler->found_at_us = now_us;
     sampler->refreshed_at_us = now_us;
     around->all.n = 0;
-    if (is_any_lost(sampler)) {
+    if (is_any_lost(sampler) || !sampler->was_taken) {
         discover(sampler);
     }
     for (size_t i = 0; i < sampler->n_targets; i++) {

@@ -33,7 +33,6 @@ struct sampler {
     bool was_taken;
     time_us refreshed_at_us, found_at_us;
     uint64_t n_samples, n_library_errors;
-    int root_fd; /* of the agent's own file system */
     struct host host;
     struct environment environment;
     struct surroundings around;
@@ -75,7 +74,6 @@ void sampler_free(struct sampler *sampler)
     }
     host_close(&sampler->host);
     match_processes_done(&sampler->around.all);
-    cleanup_close_fd(&sampler->root_fd);
     cleanup_close_fd(&sampler->around.proc_fd);
     cleanup_close_fd(&sampler->around.sys_fd);
     free(sampler->around.cgroups);
@@ -114,7 +112,6 @@ int sampler_new(const struct agent_config *config, struct sampler **ret_sampler)
     }
     sampler->config = config;
     sampler->around.host = &sampler->host;
-    sampler->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     sampler->around.proc_fd = open_root(config->proc_root, "");
     sampler->around.sys_fd = open_root(config->proc_root, "/../sys");
     r = sampler->around.proc_fd < 0 ? -ENOENT : allocate(sampler);
@@ -172,8 +169,9 @@ static void find_self(struct surroundings *around)
 
 static void look_around(struct sampler *sampler)
 {
+    cleanup_close int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     const struct environment_view view = {
-        .root_fd = sampler->root_fd,
+        .root_fd = root_fd,
         .proc_fd = sampler->around.proc_fd,
         .has_kubernetes_variable = getenv("KUBERNETES_SERVICE_HOST") != NULL,
         .cgroups = sampler->around.cgroups,
@@ -188,7 +186,9 @@ static void discover(struct sampler *sampler)
                      sampler->config->cgroup_root != NULL ? sampler->config->cgroup_root : "",
                      &sampler->n_library_errors);
     find_self(&sampler->around);
-    look_around(sampler);
+    if (!sampler->was_taken) {
+        look_around(sampler);
+    }
 }
 
 static bool is_any_lost(const struct sampler *sampler)

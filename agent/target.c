@@ -64,8 +64,8 @@ void target_done(struct target *target)
     match_processes_done(&target->processes);
 }
 
-/* Say once that a broker came or went. */
-static void say(struct target *target)
+/* Say once that a broker came or went; `r` is what looking for it gave. */
+static void say(struct target *target, int r)
 {
     if (target->was_said && target->said_found == target->is_found) {
         return;
@@ -74,7 +74,9 @@ static void say(struct target *target)
         log_event(LOG_INFO, "broker_found", log_text("broker", target->options->id),
                   log_number("pid", target->root.pid));
     } else {
-        log_event(LOG_WARN, "broker_not_running", log_text("broker", target->options->id));
+        log_event(LOG_WARN, "broker_not_running", log_text("broker", target->options->id),
+                  log_text(r == -ENOTUNIQ ? "why" : NULL,
+                           "several other containers of the pod could be it"));
     }
     target->was_said = true;
     target->said_found = target->is_found;
@@ -183,7 +185,7 @@ void target_find(struct target *target, struct surroundings *around)
         keep_root(target, &root);
         follow(target, &root, around);
     }
-    say(target);
+    say(target, r);
 }
 
 static bool is_shared_with_target(const struct target *target, enum cgroups_controller controller,

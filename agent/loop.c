@@ -23,6 +23,7 @@
 
 #include "agent/agent.h"
 #include "agent/apply.h"
+#include "agent/observe.h"
 #include "agent/pages.h"
 #include "agent/sampler.h"
 #include "agent/source.h"
@@ -239,37 +240,12 @@ static void ask(struct loop *loop, const struct agent_ask *ask)
 
 /* --- sampling --- */
 
-/* Add broker `index` to the report. Returns since when what is said of it was true. */
-static time_us sample_broker(struct loop *loop, size_t index, time_us now_us)
-{
-    const struct broker_options *options = &loop->brokers[index];
-    struct broker_load *broker = report_add_broker(&loop->report);
-    time_us seen_us = now_us;
-
-    assert(broker != NULL);
-    (void)snprintf(broker->id, sizeof(broker->id), "%s", options->id);
-    (void)snprintf(broker->address, sizeof(broker->address), "%s", options->address);
-    broker->actuator = options->actuator.type != ACTUATOR_NONE;
-    sampler_broker(loop->sampler, index, broker);
-    if (loop->sources[index] != NULL) {
-        seen_us = source_fill(loop->sources[index], now_us, &loop->report, broker);
-    }
-    return seen_us;
-}
-
 static void sample(struct loop *loop)
 {
     const time_us now_us = clock_now_us();
-    time_us seen_us = now_us;
+    const time_us seen_us = observe(loop->config, loop->sampler, loop->sources, now_us,
+                                    &loop->report);
 
-    sampler_take(loop->sampler, now_us);
-    report_clear(&loop->report);
-    sampler_host(loop->sampler, loop->report.host);
-    for (size_t i = 0; i < loop->config->brokers.n; i++) {
-        const time_us broker_seen_us = sample_broker(loop, i, now_us);
-
-        seen_us = MIN(seen_us, broker_seen_us);
-    }
     loop->sample_seconds = (double)(clock_now_us() - now_us) / (double)US_PER_S;
     loop->page_is_old = true;
     post(
@@ -442,6 +418,7 @@ static void collect(struct loop *loop)
     numbers->reaper_ok = link_canary_is_alive();
     numbers->agent = loop->agent.statistics;
     sampler_statistics(loop->sampler, &numbers->sampler);
+    numbers->environment = loop->report.environment;
     numbers->sample_seconds = loop->sample_seconds;
     numbers->report_bytes = loop->report_bytes;
     numbers->n_topics = loop->report.n_topics;

@@ -67,8 +67,8 @@ void target_done(struct target *target)
     match_processes_done(&target->processes);
 }
 
-/* Say once that a broker came or went. */
-static void say(struct target *target)
+/* Say once that a broker came or went; `r` is what looking for it gave. */
+static void say(struct target *target, int r)
 {
     if (target->was_said && target->said_found == target->is_found) {
         return;
@@ -77,7 +77,9 @@ static void say(struct target *target)
         log_event(LOG_INFO, "broker_found", log_text("broker", target->options->id),
                   log_number("pid", target->root.pid));
     } else {
-        log_event(LOG_WARN, "broker_not_running", log_text("broker", target->options->id));
+        log_event(LOG_WARN, "broker_not_running", log_text("broker", target->options->id),
+                  log_text(r == -ENOTUNIQ ? "why" : NULL,
+                           "several other containers of the pod could be it"));
     }
     target->was_said = true;
     target->said_found = target->is_found;
@@ -117,12 +119,11 @@ static bool is_cgroup_removed(const struct reader *reader)
 
 static void open_chains(struct target *target, struct surroundings *around)
 {
-    const char *within = target->options->match.cgroup;
+    char within[CGROUPS_PATH_BYTES];
 
-    for (unsigned i = 0; i < CGROUPS_CONTROLLERS; i++) {
-        chain_open(&target->chains[i], around->cgroups, i, around->reader.bytes, around->reader.n,
-                   within != NULL ? within : "");
-    }
+    match_cgroup(&target->options->match, around->reader.bytes, around->reader.n, within);
+    chain_open_all(target->chains, around->cgroups, around->proc_fd, target->root.pid,
+                   around->reader.bytes, around->reader.n, within);
 }
 
 /* Which network namespace the broker is in. */
@@ -144,13 +145,11 @@ static bool is_same_process(const struct match_process *a, const struct match_pr
     return a->pid == b->pid && a->start_ticks == b->start_ticks;
 }
 
-/* Only a cgroup's processes are all the broker's; of others that match, the root is, and what comes
- * from it. */
+/* Only a cgroup's or container's processes are all the broker's; of others that match, the root is,
+ * and what comes from it. */
 static void keep_root(struct target *target, const struct match_process *root)
 {
-    const char *cgroup = target->options->match.cgroup;
-
-    if (cgroup == NULL || cgroup[0] == '\0') {
+    if (!match_is_whole(&target->options->match)) {
         target->processes.list[0] = *root;
         target->processes.n = 1;
     }
@@ -206,7 +205,7 @@ void target_find(struct target *target, struct surroundings *around)
         keep_root(target, &root);
         follow(target, &root, around);
     }
-    say(target);
+    say(target, r);
 }
 
 static bool is_shared_with_target(const struct target *target, enum cgroups_controller controller,

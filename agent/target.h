@@ -30,7 +30,8 @@ struct surroundings {
     struct reader reader;
     struct chain agent_chains[CGROUPS_CONTROLLERS]; /* where the agent itself is */
     bool has_host_network;                          /* `host_network` holds */
-    struct stat host_network; /* /proc/1/net/dev: the same inode, the same namespace */
+    bool is_host_network_hidden; /* what process 1's namespace carries is a pod's */
+    struct stat host_network;    /* its net/dev: the same inode, the same namespace */
     uint64_t n_resets, n_discoveries;
 };
 

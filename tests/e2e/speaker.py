@@ -228,9 +228,15 @@ BROKER = Map(
     field("values", METRICS, {}), field("peers", List(Scalar()), []),
     field("topics", List(TOPIC), []), field("n_topics_omitted"))
 
+ENVIRONMENT = Row(
+    field("kind", Enum(unknown=0, native=1, container=2, kubernetes=3), "unknown"),
+    field("hierarchy", Enum(unknown=0, none=1, v1=2, v2=3, hybrid=4), "unknown"),
+    field("cpu_version"), field("cpuset_version"), field("memory_version"), field("io_version"),
+    field("pids_version"))
+
 REPORT = Map(
     required("at_us"), required("interval_us"), field("applied_seq"), field("host", METRICS, {}),
-    field("brokers", List(BROKER), []))
+    field("brokers", List(BROKER), []), field("environment", ENVIRONMENT, None))
 
 RECEIPT_STATUS = Enum(accepted=1, busy=2, unknown_topic=3, wrong_owner=4, old_epoch=5, expired=6,
                       no_actuator=7, succeeded=16, failed=17, timed_out=18)

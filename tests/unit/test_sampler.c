@@ -497,6 +497,58 @@ static void test_network_shared(void **state)
     expect_absent(broker_value(0, METRIC_NET_SPEED_BYTES_PER_S), VALUE_UNSUPPORTED);
 }
 
+/* A pod's network is its only broker's own, though the agent and the sandbox are in it, too. */
+static void test_network_of_pod(void **state)
+{
+    (void)state;
+    put("proc/sys/net/core/somaxconn", "4096\n");
+    put("proc/1/net/dev", INTERFACE("eth0", 1, 1));
+    tree_same(&tree, "proc/1/net/dev", "proc/net/dev");
+    tree_same(&tree, "proc/1/net/dev", "proc/100/net/dev");
+    take(0);
+    put("proc/1/net/dev", INTERFACE("eth0", 1001, 1));
+    take(1);
+    expect(broker_value(0, METRIC_NET_RX_BYTES_PER_S), 1000);
+    expect_absent(host_value(METRIC_NET_RX_BYTES_PER_S), VALUE_DENIED);
+}
+
+/* … and is shared when two brokers are in it. */
+static void test_network_of_pod_shared(void **state)
+{
+    (void)state;
+    put("proc/sys/net/core/somaxconn", "4096\n");
+    put("proc/1/net/dev", INTERFACE("eth0", 1, 1));
+    tree_same(&tree, "proc/1/net/dev", "proc/net/dev");
+    tree_same(&tree, "proc/1/net/dev", "proc/100/net/dev");
+    tree_same(&tree, "proc/1/net/dev", "proc/300/net/dev");
+    process(300, 1, 0, 6001, "0::/\n");
+    broker("d", 300);
+    take(0);
+    expect_absent(broker_value(0, METRIC_NET_RX_BYTES_PER_S), VALUE_SHARED);
+    expect_absent(broker_value(1, METRIC_NET_RX_BYTES_PER_S), VALUE_SHARED);
+}
+
+/* A pod on the host's network shares it; so does one that is looked at from the host's pids. */
+static void test_network_of_host_in_pod(void **state)
+{
+    (void)state;
+    put("proc/sys/net/core/somaxconn", "4096\n");
+    put("proc/2/stat", "2 (kthreadd) S 0 0 0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 0 0 0\n");
+    put("proc/net/dev", INTERFACE("eth0", 1, 1));
+    put("proc/1/net/dev", INTERFACE("eth0", 1, 1));
+    tree_same(&tree, "proc/1/net/dev", "proc/100/net/dev");
+    take(0);
+    expect_absent(broker_value(0, METRIC_NET_RX_BYTES_PER_S), VALUE_SHARED);
+    sampler_free(sampler);
+    sampler = NULL;
+    tree_remove(&tree, "proc/2/stat");
+    put("proc/sys/net/core/netdev_max_backlog", "1000\n");
+    tree_remove(&tree, "proc/net/dev");
+    tree_same(&tree, "proc/1/net/dev", "proc/net/dev");
+    take(0);
+    expect_absent(broker_value(0, METRIC_NET_RX_BYTES_PER_S), VALUE_SHARED);
+}
+
 /* A broker that ends is down and gone, though its network could still be read. */
 static void test_gone(void **state)
 {
@@ -831,6 +883,9 @@ int main(void)
         TEST(not_visible),
         TEST(network),
         TEST(network_shared),
+        TEST(network_of_pod),
+        TEST(network_of_pod_shared),
+        TEST(network_of_host_in_pod),
         TEST(gone),
         TEST(comes_up),
         TEST(restarted),

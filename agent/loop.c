@@ -172,21 +172,23 @@ static int encode_report(struct loop *loop, size_t *ret_n)
     }
 }
 
-static void publish_report(struct loop *loop)
+/* Every aggregator hears the same, but for what it has decided itself. */
+static void publish_report(struct loop *loop, const uint64_t applied_seqs[AGGREGATORS_MAX])
 {
-    size_t n;
-    int r;
-
-    r = encode_report(loop, &n);
-    if (r < 0) {
-        char why[TEXT_BYTES_MAX + 1] = "too long for a message";
-
-        (void)report_check(&loop->report, why);
-        log_event(LOG_ERROR, "report_unsendable", log_text("why", why));
-        return;
-    }
-    loop->report_bytes = n;
     for (size_t i = 0; i < loop->config->aggregators.n; i++) {
+        size_t n = 0;
+        int r;
+
+        loop->report.applied_seq = applied_seqs[i];
+        r = encode_report(loop, &n);
+        if (r < 0) {
+            char why[TEXT_BYTES_MAX + 1] = "too long for a message";
+
+            (void)report_check(&loop->report, why);
+            log_event(LOG_ERROR, "report_unsendable", log_text("why", why));
+            return;
+        }
+        loop->report_bytes = n;
         r = link_send(loop->reports[i], loop->message, n);
         if (r < 0) {
             log_event(LOG_ERROR, "report_not_sent",
@@ -265,7 +267,7 @@ static void carry_out(struct loop *loop)
         tell(loop, &effects->notes[i]);
     }
     if (effects->publish) {
-        publish_report(loop);
+        publish_report(loop, effects->applied_seqs);
     }
     for (size_t i = 0; i < effects->n_runs; i++) {
         run_actuator(loop, &effects->runs[i]);

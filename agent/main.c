@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -23,6 +22,7 @@
 #include "common/config.h"
 #include "common/link.h"
 #include "common/log.h"
+#include "common/process.h"
 
 static const char usage[] =
     "evenkeel-agent: samples the brokers of this host, reports to aggregators, moves topics.\n"
@@ -84,24 +84,13 @@ static void set_signals(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* As many descriptors as may be: what is sampled is kept open. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static int run(const struct agent_config *config)
 {
     struct loop *loop;
     int status;
 
     set_signals();
-    raise_descriptor_limit();
+    process_raise_descriptors();
     log_start("agent", (enum log_level)config->log_level, (enum log_format)config->log_format);
     if (loop_new(config, &loop) < 0) {
         return EXIT_FAILURE;
@@ -118,7 +107,7 @@ static int run(const struct agent_config *config)
 static void log_for_people(void)
 {
     log_start("agent", LOG_ERROR, LOG_TEXT);
-    raise_descriptor_limit();
+    process_raise_descriptors();
 }
 
 static int print_once(struct agent_config *config, const struct request *request)

@@ -141,6 +141,9 @@ static void on_poll_failed(struct agent *agent, const struct agent_event *event,
     }
     poll->lost = true;
     back_off(agent, poll, event->now_us);
+    if (event->kind == AGENT_POLL_UNSENT) {
+        poll->ask_at_us = event->now_us + AGENT_UNSENT_US;
+    }
 }
 
 /* The wait after a failure is over when the connection is there again. */
@@ -334,6 +337,7 @@ void agent_step(struct agent *agent, const struct agent_event *event,
         on_poll_replied(agent, event, ret_effects);
         break;
     case AGENT_POLL_FAILED:
+    case AGENT_POLL_UNSENT:
         on_poll_failed(agent, event, ret_effects);
         break;
     case AGENT_ACTUATOR_ENDED:

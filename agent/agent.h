@@ -24,6 +24,9 @@
 #define AGENT_BACKOFF_US_MIN MILLISECONDS(100)
 #define AGENT_BACKOFF_US_MAX MILLISECONDS(2000)
 
+/* … and when it could not even be sent, as nobody is there: AGENT_CONNECTED will tell. */
+#define AGENT_UNSENT_US SECONDS(30)
+
 /* Polls of one aggregator are at least so far apart: with decisions in the reply, and without. The
  * aggregator's hold time makes it longer; this bounds one that holds nothing. */
 #define AGENT_POLL_GAP_BUSY_US MILLISECONDS(10)
@@ -39,6 +42,7 @@ enum agent_event_kind {
     AGENT_POLL_REPLIED,   /* `aggregator` sent `reply` */
     AGENT_CONNECTED,      /* `aggregator` can be asked again */
     AGENT_POLL_FAILED,    /* it could not be asked, or will not reply; `text` says why */
+    AGENT_POLL_UNSENT,    /* it is not connected; `text` says so */
     AGENT_ACTUATOR_ENDED, /* that of decision (`epoch`, `seq`), with `status` and `text` */
 };
 
@@ -52,7 +56,7 @@ struct agent_event {
     const struct poll_reply *reply;
     uint64_t epoch, seq; /* ACTUATOR_ENDED */
     enum receipt_status status;
-    const char *text; /* never NULL for POLL_FAILED and ACTUATOR_ENDED */
+    const char *text; /* never NULL for POLL_FAILED, POLL_UNSENT and ACTUATOR_ENDED */
 };
 
 /* What is worth a line in the log. */

@@ -39,6 +39,7 @@
 
 #include "agent/held.h"
 #include "common/cleanup.h"
+#include "common/library.h"
 #include "common/units.h"
 
 /* Levels of a mount above our cgroup namespace's root that are searched for it. */
@@ -508,6 +509,15 @@ static void read_mountinfo(struct cgroups *cgroups, int dir_fd, const char *path
     free(bytes);
 }
 
+/* The library's functions, while it is asked. */
+struct library {
+    __typeof__(cgroup_set_logger) *set_logger;
+    __typeof__(cgroup_init) *init;
+    __typeof__(cgroup_get_controller_begin) *get_controller_begin;
+    __typeof__(cgroup_get_controller_next) *get_controller_next;
+    __typeof__(cgroup_get_controller_end) *get_controller_end;
+};
+
 /* The library's own logger writes to stdout. */
 __attribute__((format(printf, 3, 0))) static void discard_log(void *userdata, int level,
                                                               const char *format, va_list arguments)
@@ -558,31 +568,53 @@ static void weigh_mount(struct cgroups *cgroups, const struct cgroup_mount_point
 }
 
 /* Weigh every answer, until there are no more. Returns how the listing ended. */
-static int ask_all(struct cgroups *cgroups, struct cgroup_mount_point *answer,
-                   uint64_t *n_library_errors)
+static int ask_all(const struct library *library, struct cgroups *cgroups,
+                   struct cgroup_mount_point *answer, uint64_t *n_library_errors)
 {
     bool is_taken_over = cgroups->n_mounts == 0;
     void *handle = NULL;
     int r;
 
-    for (r = cgroup_get_controller_begin(&handle, answer); r == 0;
-         r = cgroup_get_controller_next(&handle, answer)) {
+    for (r = library->get_controller_begin(&handle, answer); r == 0;
+         r = library->get_controller_next(&handle, answer)) {
         weigh_mount(cgroups, answer, is_taken_over, n_library_errors);
     }
-    (void)cgroup_get_controller_end(&handle);
+    (void)library->get_controller_end(&handle);
     return r;
 }
 
-static void ask_library(struct cgroups *cgroups, uint64_t *n_library_errors)
+static void ask_loaded(const struct library *library, struct cgroups *cgroups,
+                       uint64_t *n_library_errors)
 {
     struct cgroup_mount_point *answer = calloc(1, sizeof(*answer));
 
-    cgroup_set_logger(discard_log, CGROUP_LOG_ERROR, NULL);
-    if (answer == NULL || cgroup_init() != 0 ||
-        ask_all(cgroups, answer, n_library_errors) != ECGEOF) {
+    library->set_logger(discard_log, CGROUP_LOG_ERROR, NULL);
+    if (answer == NULL || library->init() != 0 ||
+        ask_all(library, cgroups, answer, n_library_errors) != ECGEOF) {
         (*n_library_errors)++;
     }
     free(answer);
+}
+
+/* It is loaded for as long as it is asked: it keeps a megabyte. */
+static void ask_library(struct cgroups *cgroups, uint64_t *n_library_errors)
+{
+    struct library library;
+    const struct library_function functions[] = {
+        {"cgroup_set_logger", &library.set_logger},
+        {"cgroup_init", &library.init},
+        {"cgroup_get_controller_begin", &library.get_controller_begin},
+        {"cgroup_get_controller_next", &library.get_controller_next},
+        {"cgroup_get_controller_end", &library.get_controller_end},
+    };
+    void *handle;
+
+    if (library_load(LIBCGROUP, functions, N_ELEMENTS(functions), &handle) < 0) {
+        (*n_library_errors)++;
+        return;
+    }
+    ask_loaded(&library, cgroups, n_library_errors);
+    library_unload(handle);
 }
 
 static void read_mounts(struct cgroups *cgroups, const char *proc_root)

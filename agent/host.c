@@ -109,13 +109,13 @@ static void refresh_disks(struct host *host, struct reader *reader)
     for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
         char slaves[PATH_BYTES];
 
-        if (entry->d_name[0] == '.') {
+        if (entry->d_name[0] == '.' || is_no_disk(entry->d_name)) {
             continue;
         }
         (void)snprintf(slaves, sizeof(slaves), "block/%s/slaves", entry->d_name);
         if (has_entries(host->sys_fd, slaves)) {
             add_stacked(host, reader, entry->d_name);
-        } else if (!is_no_disk(entry->d_name)) {
+        } else {
             (void)counters_names_add(&host->disk_names, entry->d_name);
         }
     }

@@ -23,6 +23,7 @@
 
 #include "agent/agent.h"
 #include "agent/apply.h"
+#include "agent/footprint.h"
 #include "agent/observe.h"
 #include "agent/pages.h"
 #include "agent/sampler.h"
@@ -39,15 +40,27 @@
 /* An aggregator holds a poll for ten seconds; longer than this, and it is gone. */
 #define POLL_TIMEOUT_US SECONDS(15)
 
-/* Links are swept, the log flushed and the library's canary looked at so often. */
-#define TICK_US SECONDS(1)
+/* Links are swept, the log flushed, the library's canary looked at and pages published right after
+ * a sample, when the process is awake anyway; not more often than the first time, and not more
+ * seldom than the second. */
+#define TICK_US_MIN MILLISECONDS(900)
+#define TICK_US_MAX SECONDS(5)
 
-/* Pages are published after each sample, but at most once a tick, and at least so often. A page
- * that was not published for longer than the second time is not served: the loop hangs. */
+/* While an aggregator is away: it must be noticed soon when it is back. Longer than the shortest
+ * interval that is common, so that no beat of its own is needed then. */
+#define TICK_US_AWAY MILLISECONDS(1100)
+
+/* Pages are published when somebody has asked since the last time or the state of readiness is
+ * another, and else so often. A page that was not published for longer than the second time is not
+ * served: the loop hangs. */
 #define PUBLISH_US     SECONDS(5)
 #define PAGES_VALID_US SECONDS(20)
 
-#define PAGE_BYTES_MAX (64 * 1024)
+/* By then everything has run once: connected, sampled, looked for all brokers again. */
+#define TRIM_US SECONDS(15)
+
+/* Five lines a source; touched only as far as it is filled. */
+#define PAGE_BYTES_MAX (512 * 1024)
 
 /* Events that one event can bring about: every ask and every run may fail, and a sample. */
 #define QUEUE_MAX (AGGREGATORS_MAX + DECISIONS_PER_REPLY_MAX + 2)
@@ -75,8 +88,9 @@ struct loop {
     struct link *reports[AGGREGATORS_MAX];
     struct link *decisions[AGGREGATORS_MAX];
     uint64_t poll_seq[AGGREGATORS_MAX];
-    time_us wake_at_us, tick_at_us, publish_at_us;
-    bool page_is_old;
+    time_us wake_at_us, ticked_at_us, publish_at_us, trim_at_us;
+    bool was_sampled; /* since the last tick */
+    bool was_ready;   /* as the page says */
     size_t report_bytes;
     double sample_seconds;
     size_t queue_first, n_queued;
@@ -102,6 +116,12 @@ static void post(struct loop *loop, const struct agent_event *event, const char 
     queued->event.now_us = clock_now_us();
     (void)snprintf(queued->text, sizeof(queued->text), "%s", text);
     queued->event.text = queued->text;
+}
+
+static void post_poll_unsent(struct loop *loop, size_t aggregator)
+{
+    post(loop, &(struct agent_event){.kind = AGENT_POLL_UNSENT, .aggregator = aggregator},
+         "not connected");
 }
 
 static void post_poll_failed(struct loop *loop, size_t aggregator, const char *why)
@@ -227,7 +247,7 @@ static void ask(struct loop *loop, const struct agent_ask *ask)
     int r;
 
     if (link_n_pipes(loop->decisions[i]) == 0) {
-        post_poll_failed(loop, i, "not connected");
+        post_poll_unsent(loop, i);
         return;
     }
     head = envelope(loop, ++loop->poll_seq[i]);
@@ -249,7 +269,7 @@ static void sample(struct loop *loop)
                                     &loop->report);
 
     loop->sample_seconds = (double)(clock_now_us() - now_us) / (double)US_PER_S;
-    loop->page_is_old = true;
+    loop->was_sampled = true;
     post(
         loop,
         &(struct agent_event){
@@ -333,6 +353,7 @@ static void receive_replies(struct loop *loop, size_t i)
         }
     }
     if (connected) {
+        loop->ticked_at_us = 0; /* it is to be swept, and may make the agent ready */
         post(loop, &(struct agent_event){.kind = AGENT_CONNECTED, .aggregator = i}, "");
         work_off(loop);
     }
@@ -444,8 +465,8 @@ static void publish_page(struct loop *loop, const char *path, int status, const 
 /* Ready: a sample was taken, and some aggregator is there to hear of it. */
 static bool is_ready(const struct loop *loop)
 {
-    for (size_t i = 0; i < loop->numbers.n_decisions; i++) {
-        if (loop->numbers.decisions[i].up && loop->numbers.agent.n_reports > 0) {
+    for (size_t i = 0; i < loop->config->aggregators.n; i++) {
+        if (loop->agent.statistics.n_reports > 0 && link_n_pipes(loop->decisions[i]) > 0) {
             return true;
         }
     }
@@ -455,11 +476,8 @@ static bool is_ready(const struct loop *loop)
 static void publish_pages(struct loop *loop)
 {
     struct buffer buffer = buffer_over(loop->page, sizeof(loop->page));
-    const char *ready;
+    const char *ready = loop->was_ready ? "ok\n" : "no sample yet, or no aggregator connected\n";
 
-    if (loop->http == NULL) {
-        return;
-    }
     collect(loop);
     agent_metrics_page(&buffer, &loop->numbers);
     if (!buffer.overflowed) {
@@ -467,8 +485,22 @@ static void publish_pages(struct loop *loop)
                      buffer.bytes, buffer.n);
     }
     publish_page(loop, "/healthz", 200, "text/plain", "ok\n", 3);
-    ready = is_ready(loop) ? "ok\n" : "no sample yet, or no aggregator connected\n";
-    publish_page(loop, "/readyz", is_ready(loop) ? 200 : 503, "text/plain", ready, strlen(ready));
+    publish_page(loop, "/readyz", loop->was_ready ? 200 : 503, "text/plain", ready, strlen(ready));
+}
+
+/* Making pages costs more than a sample: only for those who read them. */
+static void publish_if_due(struct loop *loop, time_us now_us)
+{
+    const bool ready = is_ready(loop);
+
+    if (loop->http == NULL) {
+        return;
+    }
+    if (http_was_asked(loop->http) || ready != loop->was_ready || now_us >= loop->publish_at_us) {
+        loop->was_ready = ready;
+        loop->publish_at_us = now_us + PUBLISH_US;
+        publish_pages(loop);
+    }
 }
 
 /* --- the loop --- */
@@ -485,12 +517,35 @@ static void tick(struct loop *loop, time_us now_us)
         loop->exit_status = EXIT_WEDGED;
         loop->stopping = true;
     }
-    if (loop->page_is_old || now_us >= loop->publish_at_us) {
-        publish_pages(loop);
-        loop->page_is_old = false;
-        loop->publish_at_us = now_us + PUBLISH_US;
+    publish_if_due(loop, now_us);
+    if (now_us >= loop->trim_at_us) {
+        footprint_trim();
+        loop->trim_at_us = TIME_NEVER;
     }
-    loop->tick_at_us = now_us + TICK_US;
+    loop->was_sampled = false;
+    loop->ticked_at_us = now_us;
+}
+
+static bool is_any_away(const struct loop *loop)
+{
+    for (size_t i = 0; i < loop->config->aggregators.n; i++) {
+        if (link_n_pipes(loop->reports[i]) == 0 || link_n_pipes(loop->decisions[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* When a tick is due though no sample was taken. */
+static time_us tick_at(const struct loop *loop)
+{
+    return loop->ticked_at_us + (is_any_away(loop) ? TICK_US_AWAY : TICK_US_MAX);
+}
+
+static bool is_tick_due(const struct loop *loop, time_us now_us)
+{
+    return now_us >= tick_at(loop) ||
+           (loop->was_sampled && now_us - loop->ticked_at_us >= TICK_US_MIN);
 }
 
 /* Wait until something is there or due. `fds`: the signals, a link for each aggregator, actuators.
@@ -499,7 +554,7 @@ static void wait_for_something(struct loop *loop, struct pollfd *fds)
 {
     const size_t n_links = loop->config->aggregators.n;
     const time_us now_us = clock_now_us();
-    time_us due_us = MIN(loop->wake_at_us, loop->tick_at_us);
+    time_us due_us = MIN(loop->wake_at_us, tick_at(loop));
     nfds_t n = 0;
 
     fds[n++] = (struct pollfd){.fd = loop->signals, .events = POLLIN};
@@ -535,7 +590,7 @@ static void turn(struct loop *loop)
         post(loop, &(struct agent_event){.kind = AGENT_WOKEN}, "");
         work_off(loop);
     }
-    if (now_us >= loop->tick_at_us) {
+    if (is_tick_due(loop, now_us)) {
         tick(loop, now_us);
     }
 }
@@ -692,6 +747,7 @@ int loop_new(const struct agent_config *config, struct loop **ret_loop)
     loop->brokers = config->brokers.elements;
     loop->signals = -1;
     loop->boot_id = clock_random();
+    loop->trim_at_us = clock_now_us() + TRIM_US;
     r = open_all(loop);
     if (r < 0) {
         loop_free(loop);

@@ -16,6 +16,7 @@
 
 #include "agent/agent_options.h"
 #include "agent/doctor.h"
+#include "agent/footprint.h"
 #include "agent/loop.h"
 #include "agent/once.h"
 #include "agent/show.h"
@@ -89,6 +90,7 @@ static int run(const struct agent_config *config)
     struct loop *loop;
     int status;
 
+    footprint_limit();
     set_signals();
     process_raise_descriptors();
     log_start("agent", (enum log_level)config->log_level, (enum log_format)config->log_format);

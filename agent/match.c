@@ -719,3 +719,40 @@ int match_find(const struct match_options *match, struct match_view *view,
     *ret_root = *root;
     return 0;
 }
+
+static bool stays_executable(const struct match_options *match, struct match_view *view, pid_t pid)
+{
+    char path[4096];
+    const char *wanted = match->executable;
+
+    return read_executable(view, pid, path, sizeof(path)) == 0 &&
+           strcmp(strchr(wanted, '/') != NULL ? path : last_name(path), wanted) == 0 &&
+           arguments_match(view, pid, match->arguments);
+}
+
+bool match_needs_scan(const struct match_options *match)
+{
+    return (match->cgroup == NULL || match->cgroup[0] == '\0') &&
+           (match->pid_file == NULL || match->pid_file[0] == '\0');
+}
+
+bool match_stays(const struct match_options *match, struct match_view *view,
+                 const struct match_process *root)
+{
+    uint64_t inodes[SOCKETS_MAX];
+    struct match_process now;
+
+    if (!match_needs_scan(match) || match_process(view, root->pid, &now) < 0 ||
+        now.start_ticks != root->start_ticks) {
+        return false;
+    }
+    if (match->executable != NULL && match->executable[0] != '\0') {
+        return stays_executable(match, view, root->pid);
+    }
+    if (match->port > 0 && match->port <= UINT16_MAX) {
+        size_t n = find_sockets(view, (uint16_t)match->port, inodes);
+
+        return n > 0 && has_socket(view, root->pid, inodes, n) > 0;
+    }
+    return false;
+}

@@ -51,6 +51,14 @@ bool match_is_whole(const struct match_options *match);
 void match_cgroup(const struct match_options *match, const char *bytes, size_t n,
                   char ret_path[CGROUPS_PATH_BYTES]);
 
+/* Whether every process must be looked at to find it. */
+bool match_needs_scan(const struct match_options *match);
+
+/* Whether `root`, found before by a look at every process, still runs and matches: then there is no
+ * need for another. False for what is found without. */
+bool match_stays(const struct match_options *match, struct match_view *view,
+                 const struct match_process *root);
+
 /* Add to `family`, which holds a process, all of its descendants. Returns 0 or -ENOMEM. */
 int match_descendants(struct match_view *view, struct match_processes *family);
 

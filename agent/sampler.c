@@ -21,9 +21,6 @@
 #define REFRESH_INTERVAL_US SECONDS(5)
 #define FIND_INTERVAL_US    SECONDS(10)
 
-/* While a broker is down, every process may have to be looked at. */
-#define FIND_AGAIN_INTERVAL_US SECONDS(1)
-
 /* Room for one file: /proc/net/dev of a host with two thousand interfaces, /proc/stat of one with
  * thousands of interrupts. Touched only as far as files are long. */
 #define READER_BYTES (256 << 10)
@@ -31,7 +28,9 @@
 struct sampler {
     const struct agent_config *config;
     bool was_taken;
-    time_us refreshed_at_us, found_at_us;
+    time_us taken_at_us, refreshed_at_us, found_at_us;
+    time_us refresh_credit_us; /* a broker's limits are looked at for each REFRESH_INTERVAL_US */
+    size_t refresh_next;       /* the broker whose turn it is */
     uint64_t n_samples, n_library_errors;
     struct host host;
     struct environment environment;
@@ -191,29 +190,35 @@ static void discover(struct sampler *sampler)
     }
 }
 
-static bool is_any_lost(const struct sampler *sampler)
+static bool is_any_due(const struct sampler *sampler, time_us now_us)
 {
     for (size_t i = 0; i < sampler->n_targets; i++) {
-        if (!sampler->targets[i].is_found) {
+        if (target_is_due(&sampler->targets[i], now_us)) {
             return true;
         }
     }
     return false;
 }
 
-/* Look for every broker; then, as all are known, decide who shares what with whom. */
-static void find_all(struct sampler *sampler, time_us now_us)
+/* Look for the brokers that are due, or for all; then, as all are known, decide who shares what
+ * with whom. Processes are listed once for all of them. */
+static void find(struct sampler *sampler, time_us now_us, bool is_for_all)
 {
     struct surroundings *around = &sampler->around;
 
-    sampler->found_at_us = now_us;
-    sampler->refreshed_at_us = now_us;
     around->all.n = 0;
-    if (is_any_lost(sampler) || !sampler->was_taken) {
+    if (is_for_all) {
+        sampler->found_at_us = now_us;
+    }
+    if (is_any_due(sampler, now_us)) {
         discover(sampler);
     }
     for (size_t i = 0; i < sampler->n_targets; i++) {
-        target_find(&sampler->targets[i], around);
+        struct target *target = &sampler->targets[i];
+
+        if (target_is_due(target, now_us) || (is_for_all && target->is_found)) {
+            target_find(target, now_us, around);
+        }
     }
     for (size_t i = 0; i < sampler->n_targets; i++) {
         if (sampler->targets[i].is_found) {
@@ -223,12 +228,19 @@ static void find_all(struct sampler *sampler, time_us now_us)
     }
 }
 
-static void refresh_all(struct sampler *sampler, time_us now_us)
+/* Look at the limits of each broker in turn, so that the work of many is spread over the beats. */
+static void refresh_some(struct sampler *sampler, time_us now_us)
 {
-    sampler->refreshed_at_us = now_us;
-    for (size_t i = 0; i < sampler->n_targets; i++) {
-        if (sampler->targets[i].is_found) {
-            target_refresh(&sampler->targets[i], &sampler->around);
+    const time_us since_us = MIN(now_us - sampler->taken_at_us, REFRESH_INTERVAL_US);
+
+    sampler->refresh_credit_us += (time_us)sampler->n_targets * since_us;
+    for (; sampler->refresh_credit_us >= REFRESH_INTERVAL_US;
+         sampler->refresh_credit_us -= REFRESH_INTERVAL_US) {
+        struct target *target = &sampler->targets[sampler->refresh_next];
+
+        sampler->refresh_next = (sampler->refresh_next + 1) % sampler->n_targets;
+        if (target->is_found) {
+            target_refresh(target, &sampler->around);
         }
     }
 }
@@ -249,12 +261,17 @@ static bool take_all(struct sampler *sampler, time_us now_us)
     return is_lost;
 }
 
-static bool is_find_due(const struct sampler *sampler, time_us now_us)
+static void look_again(struct sampler *sampler, time_us now_us)
 {
-    time_us since_us = now_us - sampler->found_at_us;
+    const bool is_for_all = !sampler->was_taken ||
+                            now_us - sampler->found_at_us >= FIND_INTERVAL_US;
 
-    return !sampler->was_taken || since_us >= FIND_INTERVAL_US ||
-           (is_any_lost(sampler) && since_us >= FIND_AGAIN_INTERVAL_US);
+    if (is_for_all || is_any_due(sampler, now_us)) {
+        find(sampler, now_us, is_for_all);
+    }
+    if (sampler->was_taken) {
+        refresh_some(sampler, now_us);
+    }
 }
 
 /* A pod's traffic is not the host's. */
@@ -266,25 +283,20 @@ static void hide_host_network(struct host *host)
 
 void sampler_take(struct sampler *sampler, time_us now_us)
 {
-    bool is_refresh_due = !sampler->was_taken ||
-                          now_us - sampler->refreshed_at_us >= REFRESH_INTERVAL_US;
-
     sampler->n_samples++;
-    if (is_refresh_due) {
+    if (!sampler->was_taken || now_us - sampler->refreshed_at_us >= REFRESH_INTERVAL_US) {
+        sampler->refreshed_at_us = now_us;
         host_refresh(&sampler->host, &sampler->around.reader);
     }
     host_take(&sampler->host, now_us, &sampler->around.reader);
     if (sampler->around.is_host_network_hidden) {
         hide_host_network(&sampler->host);
     }
-    if (is_find_due(sampler, now_us)) {
-        find_all(sampler, now_us);
-    } else if (is_refresh_due) {
-        refresh_all(sampler, now_us);
-    }
+    look_again(sampler, now_us);
     sampler->was_taken = true;
+    sampler->taken_at_us = now_us;
     if (take_all(sampler, now_us)) {
-        find_all(sampler, now_us);
+        find(sampler, now_us, true);
         (void)take_all(sampler, now_us); /* those read already hold their values */
     }
 }

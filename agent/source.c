@@ -4,7 +4,7 @@
  * made. The thread alone writes to the first; under the mutex they change places. The loop only
  * ever copies out of the latest, under the mutex, and so never waits for a broker.
  *
- * The thread sleeps and transfers in curl_multi_poll(), which source_stop() wakes. */
+ * The thread sleeps and transfers in curl.multi_poll(), which source_stop() wakes. */
 #include "agent/source.h"
 
 #include <assert.h>
@@ -18,11 +18,31 @@
 
 #include "agent/nats.h"
 #include "common/clock.h"
+#include "common/library.h"
 #include "common/log.h"
 #include "common/prng.h"
 
 /* An answer older than this many intervals says nothing of now. */
 #define INTERVALS_VALID 3
+
+/* libcurl's functions, from the first source on. */
+static struct {
+    void *library;
+    __typeof__(curl_easy_cleanup) *easy_cleanup;
+    __typeof__(curl_easy_getinfo) *easy_getinfo;
+    __typeof__(curl_easy_init) *easy_init;
+    __typeof__(curl_easy_setopt) *easy_setopt;
+    __typeof__(curl_easy_strerror) *easy_strerror;
+    __typeof__(curl_global_init) *global_init;
+    __typeof__(curl_multi_add_handle) *multi_add_handle;
+    __typeof__(curl_multi_cleanup) *multi_cleanup;
+    __typeof__(curl_multi_info_read) *multi_info_read;
+    __typeof__(curl_multi_init) *multi_init;
+    __typeof__(curl_multi_perform) *multi_perform;
+    __typeof__(curl_multi_poll) *multi_poll;
+    __typeof__(curl_multi_remove_handle) *multi_remove_handle;
+    __typeof__(curl_multi_wakeup) *multi_wakeup;
+} curl;
 
 struct source {
     const struct broker_options *broker;
@@ -68,19 +88,19 @@ static CURLcode transfer(struct source *source)
     int n_running = 1;
     int n_left;
 
-    if (curl_multi_add_handle(source->multi, source->easy) != CURLM_OK) {
+    if (curl.multi_add_handle(source->multi, source->easy) != CURLM_OK) {
         return CURLE_OUT_OF_MEMORY;
     }
     while (!atomic_load(&source->stopping) &&
-           curl_multi_perform(source->multi, &n_running) == CURLM_OK && n_running > 0 &&
-           curl_multi_poll(source->multi, NULL, 0, 1000, NULL) == CURLM_OK) {
+           curl.multi_perform(source->multi, &n_running) == CURLM_OK && n_running > 0 &&
+           curl.multi_poll(source->multi, NULL, 0, 1000, NULL) == CURLM_OK) {
     }
-    while ((message = curl_multi_info_read(source->multi, &n_left)) != NULL) {
+    while ((message = curl.multi_info_read(source->multi, &n_left)) != NULL) {
         if (message->msg == CURLMSG_DONE) {
             result = message->data.result;
         }
     }
-    (void)curl_multi_remove_handle(source->multi, source->easy);
+    (void)curl.multi_remove_handle(source->multi, source->easy);
     return result;
 }
 
@@ -96,7 +116,7 @@ static int blame(struct source *source, CURLcode result, long status)
         (void)snprintf(source->error, sizeof(source->error),
                        "the answer is not the page of a nats-server");
     } else if (source->error[0] == '\0') {
-        (void)snprintf(source->error, sizeof(source->error), "%s", curl_easy_strerror(result));
+        (void)snprintf(source->error, sizeof(source->error), "%s", curl.easy_strerror(result));
     }
     return -EIO;
 }
@@ -123,13 +143,13 @@ static int fetch(struct source *source, const char *path)
     source->error[0] = '\0';
     source->n_body = 0;
     source->parse_error = 0;
-    if (url == NULL || curl_easy_setopt(source->easy, CURLOPT_URL, url) != CURLE_OK) {
+    if (url == NULL || curl.easy_setopt(source->easy, CURLOPT_URL, url) != CURLE_OK) {
         free(url);
         return -ENOMEM;
     }
     free(url);
     result = transfer(source);
-    (void)curl_easy_getinfo(source->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl.easy_getinfo(source->easy, CURLINFO_RESPONSE_CODE, &status);
     if (result == CURLE_OK && status == 200) {
         source->parse_error = nats_parse_end(source->parser);
         if (source->parse_error == 0) {
@@ -235,7 +255,7 @@ static void sleep_until(struct source *source, time_us until_us)
     while (now_us < until_us && !atomic_load(&source->stopping)) {
         const time_us left_ms = (until_us - now_us) / US_PER_MS + 1;
 
-        if (curl_multi_poll(source->multi, NULL, 0, (int)MIN(left_ms, 60000), NULL) != CURLM_OK) {
+        if (curl.multi_poll(source->multi, NULL, 0, (int)MIN(left_ms, 60000), NULL) != CURLM_OK) {
             return;
         }
         now_us = clock_now_us();
@@ -270,18 +290,18 @@ static int set_up_easy(struct source *source)
     const struct source_options *options = &source->broker->source;
     CURL *easy = source->easy;
 
-    if (curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ||
+    if (curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ||
         /* A name server that does not answer must not hold up the end of the process. */
-        curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(options->timeout_us / US_PER_MS)) !=
+        curl.easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) != CURLE_OK ||
+        curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK ||
+        curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
+        curl.easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK ||
+        curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(options->timeout_us / US_PER_MS)) !=
             CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_USERAGENT, "evenkeel-agent/" EVENKEEL_VERSION) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, source->error) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_WRITEDATA, source) != CURLE_OK) {
+        curl.easy_setopt(easy, CURLOPT_USERAGENT, "evenkeel-agent/" EVENKEEL_VERSION) != CURLE_OK ||
+        curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, source->error) != CURLE_OK ||
+        curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) != CURLE_OK ||
+        curl.easy_setopt(easy, CURLOPT_WRITEDATA, source) != CURLE_OK) {
         return -ENOMEM;
     }
     return 0;
@@ -290,10 +310,10 @@ static int set_up_easy(struct source *source)
 static void source_free(struct source *source)
 {
     if (source->easy != NULL) {
-        curl_easy_cleanup(source->easy);
+        curl.easy_cleanup(source->easy);
     }
     if (source->multi != NULL) {
-        (void)curl_multi_cleanup(source->multi);
+        (void)curl.multi_cleanup(source->multi);
     }
     free(source->reading);
     free(source->latest);
@@ -303,22 +323,46 @@ static void source_free(struct source *source)
 
 static void start_curl(void)
 {
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
+    static const struct library_function functions[] = {
+        {"curl_easy_cleanup", &curl.easy_cleanup},
+        {"curl_easy_getinfo", &curl.easy_getinfo},
+        {"curl_easy_init", &curl.easy_init},
+        {"curl_easy_setopt", &curl.easy_setopt},
+        {"curl_easy_strerror", &curl.easy_strerror},
+        {"curl_global_init", &curl.global_init},
+        {"curl_multi_add_handle", &curl.multi_add_handle},
+        {"curl_multi_cleanup", &curl.multi_cleanup},
+        {"curl_multi_info_read", &curl.multi_info_read},
+        {"curl_multi_init", &curl.multi_init},
+        {"curl_multi_perform", &curl.multi_perform},
+        {"curl_multi_poll", &curl.multi_poll},
+        {"curl_multi_remove_handle", &curl.multi_remove_handle},
+        {"curl_multi_wakeup", &curl.multi_wakeup},
+    };
+
+    if (library_load(LIBCURL, functions, N_ELEMENTS(functions), &curl.library) == 0) {
+        (void)curl.global_init(CURL_GLOBAL_DEFAULT);
+    }
 }
 
 static int source_new(const struct broker_options *broker, struct source **ret_source)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct source *source = calloc(1, sizeof(*source));
+    struct source *source;
+
+    (void)pthread_once(&once, start_curl);
+    if (curl.library == NULL) {
+        return -ELIBACC;
+    }
+    source = calloc(1, sizeof(*source));
 
     if (source == NULL) {
         return -ENOMEM;
     }
-    (void)pthread_once(&once, start_curl);
     (void)pthread_mutex_init(&source->mutex, NULL);
     source->broker = broker;
-    source->multi = curl_multi_init();
-    source->easy = curl_easy_init();
+    source->multi = curl.multi_init();
+    source->easy = curl.easy_init();
     source->reading = calloc(1, sizeof(*source->reading));
     source->latest = calloc(1, sizeof(*source->latest));
     if (source->multi == NULL || source->easy == NULL || source->reading == NULL ||
@@ -380,7 +424,7 @@ void source_stop(struct source *source)
         return;
     }
     atomic_store(&source->stopping, true);
-    (void)curl_multi_wakeup(source->multi);
+    (void)curl.multi_wakeup(source->multi);
     (void)pthread_join(source->thread, NULL);
     source_free(source);
 }

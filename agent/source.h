@@ -15,7 +15,7 @@
 struct source;
 
 /* Start asking for the topics of `broker`, which must outlive the source. Returns 0 or -ENOMEM,
- * -EAGAIN (no thread). */
+ * -EAGAIN (no thread), -ELIBACC (no libcurl). */
 int source_start(const struct broker_options *broker, struct source **ret_source);
 
 /* Add what is known to `broker`, the one added last to `report`: its topics, its peers,

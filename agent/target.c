@@ -14,6 +14,11 @@
 #include "agent/counters.h"
 #include "common/log.h"
 
+/* While a broker is not there, it is looked for so often at first, and so seldom at last when every
+ * process has to be looked at for it. */
+#define FIND_WAIT_US_MIN SECONDS(1)
+#define FIND_WAIT_US_MAX SECONDS(10)
+
 static const char v1_io_file[] = "blkio.throttle.io_service_bytes_recursive";
 static const char v1_io_operations_file[] = "blkio.throttle.io_serviced_recursive";
 
@@ -42,6 +47,7 @@ void target_init(struct target *target, const struct broker_options *options)
 
 static void close_files(struct target *target)
 {
+    target->has_limits = false;
     cpu_close(&target->cpu);
     memory_close(&target->memory);
     pressure_close(&target->pressure);
@@ -183,7 +189,22 @@ static void follow(struct target *target, const struct match_process *root,
     around->n_discoveries++;
 }
 
-void target_find(struct target *target, struct surroundings *around)
+/* When to look again for what was not found. */
+static void wait_for(struct target *target, time_us now_us)
+{
+    const time_us longest_us = match_needs_scan(&target->options->match) ? FIND_WAIT_US_MAX
+                                                                         : FIND_WAIT_US_MIN;
+
+    target->find_wait_us = CLAMP(2 * target->find_wait_us, FIND_WAIT_US_MIN, longest_us);
+    target->find_at_us = now_us + target->find_wait_us;
+}
+
+bool target_is_due(const struct target *target, time_us now_us)
+{
+    return !target->is_found && now_us >= target->find_at_us;
+}
+
+void target_find(struct target *target, time_us now_us, struct surroundings *around)
 {
     struct match_view view = {
         .proc_fd = around->proc_fd,
@@ -195,15 +216,24 @@ void target_find(struct target *target, struct surroundings *around)
     struct match_process root;
     int r;
 
-    r = match_find(&target->options->match, &view, &target->processes, &root);
+    if (target->is_found && match_stays(&target->options->match, &view, &target->root)) {
+        root = target->root;
+        target->processes.n = 1; /* the root, and its descendants when they are asked for */
+        r = 0;
+    } else {
+        r = match_find(&target->options->match, &view, &target->processes, &root);
+    }
     if (r < 0) {
         target_lose(target);
+        wait_for(target, now_us);
         if (r == -EACCES) {
             set_all(target, VALUE_DENIED); /* it may run where we must not look */
         }
     } else {
         keep_root(target, &root);
         follow(target, &root, around);
+        target->find_wait_us = 0;
+        target->find_at_us = 0;
     }
     say(target, r);
 }
@@ -326,7 +356,7 @@ static void hold_family(struct target *target, struct surroundings *around)
         .all = &around->all,
     };
 
-    if (wants.cpu || wants.memory || wants.io) {
+    if (!match_is_whole(&target->options->match) && (wants.cpu || wants.memory || wants.io)) {
         (void)match_descendants(&view, &target->processes);
     }
     family_set(&target->family, &target->root, &target->processes, around->proc_fd, wants,
@@ -343,11 +373,14 @@ void target_hold(struct target *target, struct surroundings *around)
     target->memory.chain = &target->chains[CGROUPS_MEMORY];
     pressure_hold(&target->pressure, &target->chains[CGROUPS_UNIFIED]);
     hold_network(target, around);
-    target_refresh(target, around);
+    if (!target->has_limits) {
+        target_refresh(target, around);
+    }
 }
 
 void target_refresh(struct target *target, struct surroundings *around)
 {
+    target->has_limits = true;
     cpu_refresh(&target->cpu, &around->reader);
     memory_refresh(&target->memory, around->host->values[METRIC_MEMORY_LIMIT_BYTES],
                    &around->reader);

@@ -46,6 +46,9 @@ struct target {
     const struct broker_options *options;
     bool is_found;
     bool was_said, said_found; /* what was logged of it */
+    bool has_limits;           /* they were looked at since it is held */
+    time_us find_at_us;        /* while it is not found: when to look again */
+    time_us find_wait_us;      /* … and how long was waited for that */
     struct match_process root;
     uint64_t incarnation;
     struct match_processes processes; /* that matched; and their descendants, when needed */
@@ -69,9 +72,13 @@ struct target {
 /* Begin; `options` must outlive the target. */
 void target_init(struct target *target, const struct broker_options *options);
 
+/* Whether to look for the broker again now: it is not found, and its time has come. */
+bool target_is_due(const struct target *target, time_us now_us);
+
 /* Look for the broker, and open its cgroups when it is another one than before or was moved. Sets
- * `is_found` and `processes`. */
-void target_find(struct target *target, struct surroundings *around);
+ * `is_found` and `processes`. A broker that is not there is looked for again after a second, or,
+ * when that takes a look at every process, after twice as long each time. */
+void target_find(struct target *target, time_us now_us, struct surroundings *around);
 
 /* Decide what is its own and what is shared with the agent or with other targets, once all are
  * found. */

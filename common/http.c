@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,12 +24,48 @@
 #include <microhttpd.h>
 
 #include "common/clock.h"
+#include "common/library.h"
+#include "common/units.h"
 
 #define PAGES_MAX        16
 #define CONNECTIONS_MAX  64
 #define ADDRESS_MAX      16
 #define CONNECTION_BYTES (16 * 1024)
 #define IDLE_SECONDS_MAX 10
+
+/* libmicrohttpd's functions, from the first server on. */
+static struct {
+    pthread_mutex_t lock;
+    void *library;
+    __typeof__(MHD_queue_response) *queue_response;
+    __typeof__(MHD_lookup_connection_value) *lookup_connection_value;
+    __typeof__(MHD_create_response_from_buffer) *create_response_from_buffer;
+    __typeof__(MHD_add_response_header) *add_response_header;
+    __typeof__(MHD_destroy_response) *destroy_response;
+    __typeof__(MHD_stop_daemon) *stop_daemon;
+    __typeof__(MHD_start_daemon) *start_daemon;
+} mhd = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int load_library(void)
+{
+    static const struct library_function functions[] = {
+        {"MHD_queue_response", &mhd.queue_response},
+        {"MHD_lookup_connection_value", &mhd.lookup_connection_value},
+        {"MHD_create_response_from_buffer", &mhd.create_response_from_buffer},
+        {"MHD_add_response_header", &mhd.add_response_header},
+        {"MHD_destroy_response", &mhd.destroy_response},
+        {"MHD_stop_daemon", &mhd.stop_daemon},
+        {"MHD_start_daemon", &mhd.start_daemon},
+    };
+    int r = 0;
+
+    (void)pthread_mutex_lock(&mhd.lock);
+    if (mhd.library == NULL) {
+        r = library_load(LIBMICROHTTPD, functions, N_ELEMENTS(functions), &mhd.library);
+    }
+    (void)pthread_mutex_unlock(&mhd.lock);
+    return r;
+}
 
 struct page {
     char path[64];
@@ -40,6 +77,7 @@ struct page {
 struct http {
     struct MHD_Daemon *daemon;
     int port;
+    atomic_bool was_asked;
     struct MHD_Response *not_found, *bad_method, *has_body, *stale;
     pthread_mutex_t lock; /* of what follows */
     size_t n_pages;
@@ -56,11 +94,11 @@ static bool is_read_only(const char *method)
 /* Whether a request announces a body. */
 static bool has_body(struct MHD_Connection *connection)
 {
-    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+    const char *length = mhd.lookup_connection_value(connection, MHD_HEADER_KIND,
                                                      MHD_HTTP_HEADER_CONTENT_LENGTH);
 
     return (length != NULL && strcmp(length, "0") != 0) ||
-           MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+           mhd.lookup_connection_value(connection, MHD_HEADER_KIND,
                                        MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
 }
 
@@ -81,14 +119,15 @@ static enum MHD_Result answer_page(struct http *http, struct MHD_Connection *con
     enum MHD_Result result;
     struct page *page;
 
+    atomic_store(&http->was_asked, true);
     (void)pthread_mutex_lock(&http->lock);
     page = find_page(http, path);
     if (page == NULL) {
-        result = MHD_queue_response(connection, MHD_HTTP_NOT_FOUND, http->not_found);
+        result = mhd.queue_response(connection, MHD_HTTP_NOT_FOUND, http->not_found);
     } else if (now_us > page->valid_until_us) {
-        result = MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, http->stale);
+        result = mhd.queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, http->stale);
     } else {
-        result = MHD_queue_response(connection, page->status, page->response);
+        result = mhd.queue_response(connection, page->status, page->response);
     }
     (void)pthread_mutex_unlock(&http->lock);
     return result;
@@ -107,10 +146,10 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
     (void)upload;
     (void)upload_size;
     if (!is_read_only(method)) {
-        return MHD_queue_response(connection, MHD_HTTP_METHOD_NOT_ALLOWED, http->bad_method);
+        return mhd.queue_response(connection, MHD_HTTP_METHOD_NOT_ALLOWED, http->bad_method);
     }
     if (has_body(connection)) {
-        return MHD_queue_response(connection, MHD_HTTP_BAD_REQUEST, http->has_body);
+        return mhd.queue_response(connection, MHD_HTTP_BAD_REQUEST, http->has_body);
     }
     if (*request == NULL) {
         *request = &seen;
@@ -123,16 +162,16 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 static struct MHD_Response *new_response(const char *content_type, const char *bytes, size_t n)
 {
     /* The signature wants no const; the bytes are only copied. */
-    struct MHD_Response *response = MHD_create_response_from_buffer(n, (void *)(uintptr_t)bytes,
+    struct MHD_Response *response = mhd.create_response_from_buffer(n, (void *)(uintptr_t)bytes,
                                                                     MHD_RESPMEM_MUST_COPY);
 
     if (response == NULL) {
         return NULL;
     }
-    if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type) != MHD_YES ||
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") != MHD_YES ||
-        MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") != MHD_YES) {
-        MHD_destroy_response(response);
+    if (mhd.add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type) != MHD_YES ||
+        mhd.add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") != MHD_YES ||
+        mhd.add_response_header(response, "X-Content-Type-Options", "nosniff") != MHD_YES) {
+        mhd.destroy_response(response);
         return NULL;
     }
     return response;
@@ -219,7 +258,7 @@ static int open_listener(const char *listen_at, int *ret_port)
 static void destroy_response(struct MHD_Response *response)
 {
     if (response != NULL) {
-        MHD_destroy_response(response);
+        mhd.destroy_response(response);
     }
 }
 
@@ -229,10 +268,10 @@ void http_stop(struct http *http)
         return;
     }
     if (http->daemon != NULL) {
-        MHD_stop_daemon(http->daemon);
+        mhd.stop_daemon(http->daemon);
     }
     for (size_t i = 0; i < http->n_pages; i++) {
-        MHD_destroy_response(http->pages[i].response);
+        mhd.destroy_response(http->pages[i].response);
     }
     destroy_response(http->not_found);
     destroy_response(http->bad_method);
@@ -256,7 +295,7 @@ static struct http *new_http(void)
     http->stale = new_sentence("stale\n");
     if (http->not_found == NULL || http->bad_method == NULL || http->has_body == NULL ||
         http->stale == NULL ||
-        MHD_add_response_header(http->bad_method, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") != MHD_YES) {
+        mhd.add_response_header(http->bad_method, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") != MHD_YES) {
         http_stop(http);
         return NULL;
     }
@@ -265,9 +304,14 @@ static struct http *new_http(void)
 
 int http_start(const char *listen, struct http **ret_http)
 {
-    struct http *http = new_http();
-    int fd;
+    struct http *http;
+    int fd, r;
 
+    r = load_library();
+    if (r < 0) {
+        return r;
+    }
+    http = new_http();
     if (http == NULL) {
         return -ENOMEM;
     }
@@ -276,7 +320,7 @@ int http_start(const char *listen, struct http **ret_http)
         http_stop(http);
         return fd;
     }
-    http->daemon = MHD_start_daemon(
+    http->daemon = mhd.start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, answer, http, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         (unsigned)ADDRESS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
@@ -296,6 +340,11 @@ int http_port(const struct http *http)
     return http->port;
 }
 
+bool http_was_asked(struct http *http)
+{
+    return atomic_exchange(&http->was_asked, false);
+}
+
 int http_publish(struct http *http, const char *path, int status, const char *content_type,
                  const char *bytes, size_t n, time_us valid_us)
 {
@@ -309,7 +358,7 @@ int http_publish(struct http *http, const char *path, int status, const char *co
     page = find_page(http, path);
     if (page == NULL && (http->n_pages == PAGES_MAX || strlen(path) >= sizeof(page->path))) {
         (void)pthread_mutex_unlock(&http->lock);
-        MHD_destroy_response(response);
+        mhd.destroy_response(response);
         return -ENOSPC;
     }
     if (page == NULL) {

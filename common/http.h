@@ -8,6 +8,7 @@
 #ifndef COMMON_HTTP_H
 #define COMMON_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/units.h"
@@ -15,7 +16,8 @@
 struct http;
 
 /* Listen on "host:port" ("127.0.0.1:7710", "[::1]:7710": numeric host; port 0 picks one, see
- * http_port()). Returns 0, -EINVAL not of that form, -ENOMEM, or what bind gave. */
+ * http_port()). Returns 0, -EINVAL not of that form, -ENOMEM, -ELIBACC without libmicrohttpd, or
+ * what bind gave. */
 int http_start(const char *listen, struct http **ret_http);
 
 /* The port that is listened on. */
@@ -26,6 +28,9 @@ int http_port(const struct http *http);
  * -ENOSPC, -ENOMEM. */
 int http_publish(struct http *http, const char *path, int status, const char *content_type,
                  const char *bytes, size_t n, time_us valid_us);
+
+/* Whether a page was asked for since this was asked last. */
+bool http_was_asked(struct http *http);
 
 /* Stop serving and free; NULL is fine. */
 void http_stop(struct http *http);

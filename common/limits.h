@@ -16,8 +16,9 @@
 /* Bytes of a sentence meant for a person (a refusal, an actuator's last words), without the NUL. */
 #define TEXT_BYTES_MAX 255
 
-/* Brokers that one agent watches: a host with more than that many brokers is a test bed. */
-#define NODE_BROKERS_MAX 16
+/* Brokers that one agent watches: as many containers as Kubernetes runs on a large node, each a
+ * broker. At 600 bytes a broker on the wire they leave room for most topics of a message. */
+#define NODE_BROKERS_MAX 256
 
 /* Topics in one report. At 60 bytes a topic on the wire, 4096 topics are 240 KB: one message. */
 #define REPORT_TOPICS_MAX 4096

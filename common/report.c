@@ -58,7 +58,9 @@ struct broker_load *report_add_broker(struct report *report)
         return NULL;
     }
     broker = &report->brokers[report->n_brokers++];
-    memset(broker, 0, sizeof(*broker));
+    memset(broker, 0, offsetof(struct broker_load, peers)); /* 8 KB of names are not touched */
+    broker->n_topics = 0;
+    broker->n_topics_omitted = 0;
     forget_values(broker->values, METRICS);
     broker->first_topic = report->n_topics;
     return broker;

@@ -11,7 +11,7 @@
 
 #include "agent/pages.h"
 
-#define PAGE_BYTES 65536
+#define PAGE_BYTES (512 * 1024)
 
 struct world {
     struct page_numbers numbers;

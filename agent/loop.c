@@ -255,8 +255,10 @@ static void ask(struct loop *loop, const struct agent_ask *ask)
     if (r == 0) {
         r = link_ask(loop->decisions[i], loop->message, n, POLL_TIMEOUT_US);
     }
-    if (r < 0) {
-        post_poll_failed(loop, i, r == -EAGAIN ? "not connected" : strerror(-r));
+    if (r == -EAGAIN) {
+        post_poll_unsent(loop, i);
+    } else if (r < 0) {
+        post_poll_failed(loop, i, strerror(-r));
     }
 }
 

@@ -1,4 +1,4 @@
-/* Knocking: whether anybody listens at a tcp address, at the price of a few system calls. Shell. */
+/* Knocking: whether anybody listens at a tcp address, at the price of three system calls. Shell. */
 #ifndef COMMON_KNOCK_H
 #define COMMON_KNOCK_H
 
@@ -24,8 +24,8 @@ void knock_init(struct knock *knock, const char *url);
 
 bool knock_is_possible(const struct knock *knock);
 
-/* Knock, or ask for the answer to the last knock. Waits 2 ms at most; made to be called every
- * second or so. Whoever listens sees a connection that is reset at once. */
+/* Knock, or ask for the answer to the last knock. Never waits; made to be called every second or
+ * so. Whoever listens sees a connection that is reset at once. */
 enum knock_answer knock_at(struct knock *knock);
 
 /* Forget a knock that was not answered. */

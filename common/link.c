@@ -1008,7 +1008,6 @@ void link_close(struct link *link)
     while (others_own(link) && clock_now_us() < deadline_us) {
         (void)poll(NULL, 0, 1);
     }
-    knock_done(&link->knock);
     take_back(link);
     disown(link);
 }
@@ -1410,7 +1409,6 @@ void link_sweep(struct link *link, time_us now_us)
         forget_gone(link);
         receive_ahead(link);
     }
-    keep_dialing(link);
 }
 
 size_t link_n_pipes(const struct link *link)

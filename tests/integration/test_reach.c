@@ -1,8 +1,10 @@
 /* Whether somebody listens, over real sockets. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +33,18 @@ static int bind_port(char url[64])
     return fd;
 }
 
+static bool is_known(const char *host)
+{
+    const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    bool known = getaddrinfo(host, NULL, &hints, &found) == 0;
+
+    if (known) {
+        freeaddrinfo(found);
+    }
+    return known;
+}
+
 /* A port is reached when somebody listens on it, by address and by name. */
 static void test_port(void **state)
 {
@@ -42,7 +56,9 @@ static void test_port(void **state)
     assert_int_equal(listen(fd, 4), 0);
     assert_int_equal(reach(url, TIMEOUT_MS), 0);
     (void)snprintf(named, sizeof(named), "tcp://localhost%s", strrchr(url, ':'));
-    assert_int_equal(reach(named, TIMEOUT_MS), 0);
+    if (is_known("localhost")) { /* a chroot need not have /etc/hosts */
+        assert_int_equal(reach(named, TIMEOUT_MS), 0);
+    }
     (void)close(fd);
 }
 

@@ -210,7 +210,7 @@ static void find(struct sampler *sampler, time_us now_us, bool is_for_all)
     if (is_for_all) {
         sampler->found_at_us = now_us;
     }
-    if (is_any_due(sampler, now_us)) {
+    if (is_any_due(sampler, now_us) || !sampler->was_taken) {
         discover(sampler);
     }
     for (size_t i = 0; i < sampler->n_targets; i++) {

@@ -596,7 +596,9 @@ static void ask_loaded(const struct library *library, struct cgroups *cgroups,
     free(answer);
 }
 
-/* It is loaded for as long as it is asked: it keeps a megabyte. */
+/* It is loaded for as long as it is asked: it keeps a megabyte. When it goes it forgets 4 KB for
+ * each further mount of a hierarchy, therefore it is asked once, and when there is nothing to
+ * compare it with. */
 static void ask_library(struct cgroups *cgroups, uint64_t *n_library_errors)
 {
     struct library library;
@@ -633,7 +635,8 @@ void cgroups_discover(struct cgroups *cgroups, const char *proc_root, const char
     cgroups->n_mounts = 0;
     if (cgroup_root[0] == '\0') {
         read_mounts(cgroups, proc_root);
-        if (strcmp(proc_root, "/proc") == 0) {
+        if (strcmp(proc_root, "/proc") == 0 && (!cgroups->was_asked || cgroups->n_mounts == 0)) {
+            cgroups->was_asked = true;
             ask_library(cgroups, n_library_errors);
         }
         return;

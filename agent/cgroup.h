@@ -38,6 +38,7 @@ struct cgroups_mount {
 
 /* The hierarchies that can be seen; large: keep it on the heap. */
 struct cgroups {
+    bool was_asked; /* the library was, for comparison */
     size_t n_mounts;
     struct cgroups_mount mounts[CGROUPS_MOUNTS_MAX];
 };

@@ -254,9 +254,12 @@ static void on_sampled(struct agent *agent, const struct agent_event *event,
     memcpy(report->node, agent->node, sizeof(report->node));
     report->boot_id = agent->boot_id;
     report->seq = ++agent->report_seq;
-    report->at_us = event->now_us;
+    report->at_us = event->taken_us;
     report->interval_us = agent->config->report_interval_us;
-    report->applied_seq = guard_applied_seq(&agent->guard, event->seen_us);
+    for (size_t i = 0; i < agent->config->aggregators.n; i++) {
+        effects->applied_seqs[i] = guard_applied_seq(&agent->guard, i, event->seen_us);
+    }
+    report->applied_seq = effects->applied_seqs[0];
     agent->latest = report;
     agent->sampling = false;
     agent->statistics.n_reports++;

@@ -50,6 +50,7 @@ struct agent_event {
     enum agent_event_kind kind;
     time_us now_us;
     struct report *report; /* SAMPLED: stamped by the step; must stay as it is until the next one */
+    time_us taken_us;      /* SAMPLED: when the sample was begun: its rates are up to then */
     time_us seen_us;       /* SAMPLED: everything in the report was true at that time or later */
     size_t aggregator;     /* CONNECTED, POLL_… */
     const struct poll_reply *reply;
@@ -94,7 +95,8 @@ struct agent_run {
 struct agent_effects {
     size_t n_notes;
     struct agent_note notes[AGENT_NOTES_MAX];
-    bool publish; /* send the report of the event to every aggregator */
+    bool publish; /* send the report of the event to every aggregator, each with its own: */
+    uint64_t applied_seqs[AGGREGATORS_MAX];
     size_t n_runs;
     struct agent_run runs[DECISIONS_PER_REPLY_MAX];
     size_t n_asks;

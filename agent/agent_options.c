@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/container.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/name.h"
@@ -80,6 +81,19 @@ static const struct option_row match_rows[] = {
      .max = 65535,
      .fallback = "0",
      .help = "The broker is the process that listens on this TCP port; 0 = not used."},
+    {.key = "container",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct match_options, container),
+     .max = CONTAINER_ID_DIGITS_MAX,
+     .fallback = "",
+     .help = "The broker's processes are those of the container with this id, or the first 12 or "
+             "more digits of it."},
+    {.key = "pod_mate",
+     .type = OPTION_BOOL,
+     .offset = offsetof(struct match_options, pod_mate),
+     .fallback = "no",
+     .help = "For a sidecar in a pod with a shared pid namespace: the broker's processes are those "
+             "of the pod's other container; with several, that which runs executable."},
     {.key = NULL},
 };
 
@@ -354,15 +368,16 @@ static int check_id(const struct checking *checking, size_t index)
 static int check_match(const struct checking *checking, size_t index,
                        const struct match_options *match)
 {
-    const int n_ways = (match->cgroup[0] != '\0') + (match->pid_file[0] != '\0') +
-                       (match->executable[0] != '\0') + (match->port != 0);
+    const bool by_executable = match->executable[0] != '\0' && !match->pod_mate;
+    const int n_ways = (match->cgroup[0] != '\0') + (match->pid_file[0] != '\0') + by_executable +
+                       (match->port != 0) + (match->container[0] != '\0') + match->pod_mate;
     char key[KEY_BYTES_MAX];
 
     (void)snprintf(key, sizeof(key), "brokers[%zu].match", index);
     if (n_ways != 1) {
         return COMPLAIN(checking, key,
                         "gives %d ways to find the broker; exactly one of cgroup, pid_file, "
-                        "executable and port is needed",
+                        "executable, port, container and pod_mate is needed",
                         n_ways);
     }
     if (match->arguments[0] != '\0' && match->executable[0] == '\0') {
@@ -370,6 +385,11 @@ static int check_match(const struct checking *checking, size_t index,
     }
     if (match->cgroup[0] != '\0' && match->cgroup[0] != '/') {
         return COMPLAIN(checking, key, "cgroup \"%s\" does not start with a slash", match->cgroup);
+    }
+    if (match->container[0] != '\0' && !container_is_id(match->container)) {
+        return COMPLAIN(checking, key,
+                        "container \"%s\" is not %d to %d lower-case hexadecimal digits",
+                        match->container, CONTAINER_ID_DIGITS_MIN, CONTAINER_ID_DIGITS_MAX);
     }
     return 0;
 }
@@ -469,6 +489,12 @@ int agent_config_read(const char *path, struct agent_config *ret_config, char *r
     }
     *ret_config = config;
     return 0;
+}
+
+int agent_config_default(struct agent_config *ret_config, char *ret_error)
+{
+    *ret_config = (struct agent_config){0};
+    return config_read_bytes("defaults", "", 0, agent_rows, ret_config, NULL, ret_error);
 }
 
 void agent_config_done(struct agent_config *config)

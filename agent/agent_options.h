@@ -13,7 +13,7 @@ struct aggregator_options {
     char *decisions; /* url of its decisions socket */
 };
 
-/* How a broker's processes are found; exactly one of the four must be set. */
+/* How a broker's processes are found; exactly one way must be set. */
 struct match_options {
     char
         *cgroup; /* path below the hierarchy's root ("/evenkeel/n1"), the same in every hierarchy */
@@ -21,6 +21,9 @@ struct match_options {
     char *executable; /* last part of /proc/PID/exe, or a whole path when it holds a slash */
     char *arguments;  /* with `executable`: fnmatch(3) pattern over the arguments joined by spaces;
                          "" = any */
+    char *container;  /* id of its container, or the first 12 or more digits of it */
+    bool pod_mate;    /* the other container of the agent's pod; with `executable`: the one that
+                         runs it */
     int64_t port;     /* TCP port that it listens on; 0 = none */
 };
 
@@ -80,6 +83,11 @@ extern const struct option_row agent_rows[];
  * Returns 0, or what config_read() gives, with one line for people in `ret_error` (1024 bytes).
  * `ret_config` is released by agent_config_done(), which NULL and a zeroed one are fine for. */
 int agent_config_read(const char *path, struct agent_config *ret_config, char *ret_error);
+
+/* What holds without a file: every default, no aggregator and no broker. Returns 0, or as above. */
+int agent_config_default(struct agent_config *ret_config, char *ret_error);
+
+/* Release what the configuration holds. */
 void agent_config_done(struct agent_config *config);
 
 #endif

@@ -45,7 +45,7 @@
 /* Levels of a mount above our cgroup namespace's root that are searched for it. */
 #define SEARCH_DEPTH_MAX 8
 
-static const char *const controller_names[CGROUPS_CONTROLLERS] = {
+static const char *const controller_names[CGROUPS_UNIFIED] = {
     [CGROUPS_CPU] = "cpu",       [CGROUPS_CPUACCT] = "cpuacct", [CGROUPS_CPUSET] = "cpuset",
     [CGROUPS_MEMORY] = "memory", [CGROUPS_IO] = "blkio",
 };
@@ -59,7 +59,7 @@ static unsigned controllers_of(const char *list, size_t n)
         const char *comma = memchr(list, ',', n);
         size_t n_name = comma != NULL ? (size_t)(comma - list) : n;
 
-        for (unsigned i = 0; i < CGROUPS_CONTROLLERS; i++) {
+        for (unsigned i = 0; i < CGROUPS_UNIFIED; i++) {
             if (strlen(controller_names[i]) == n_name &&
                 memcmp(list, controller_names[i], n_name) == 0) {
                 controllers |= 1U << i;
@@ -497,6 +497,18 @@ static void list_root(struct cgroups *cgroups, const char *cgroup_root, const st
     }
 }
 
+static void read_mountinfo(struct cgroups *cgroups, int dir_fd, const char *path)
+{
+    enum { MOUNTINFO_BYTES_MAX = 4 << 20 }; /* a host with 10 000 container mounts has 3 MB */
+    char *bytes = malloc(MOUNTINFO_BYTES_MAX);
+    size_t n = 0;
+
+    if (bytes != NULL && held_read_once(dir_fd, path, bytes, MOUNTINFO_BYTES_MAX, &n) == 0) {
+        cgroups_parse_mounts(bytes, n, cgroups);
+    }
+    free(bytes);
+}
+
 /* The library's functions, while it is asked. */
 struct library {
     __typeof__(cgroup_set_logger) *set_logger;
@@ -609,16 +621,10 @@ static void ask_library(struct cgroups *cgroups, uint64_t *n_library_errors)
 
 static void read_mounts(struct cgroups *cgroups, const char *proc_root)
 {
-    enum { MOUNTINFO_BYTES_MAX = 4 << 20 }; /* a host with 10 000 container mounts has 3 MB */
-    char *bytes = malloc(MOUNTINFO_BYTES_MAX);
     char path[CGROUPS_PATH_BYTES];
-    size_t n = 0;
 
     (void)snprintf(path, sizeof(path), "%s/self/mountinfo", proc_root);
-    if (bytes != NULL && held_read_once(AT_FDCWD, path, bytes, MOUNTINFO_BYTES_MAX, &n) == 0) {
-        cgroups_parse_mounts(bytes, n, cgroups);
-    }
-    free(bytes);
+    read_mountinfo(cgroups, AT_FDCWD, path);
 }
 
 void cgroups_discover(struct cgroups *cgroups, const char *proc_root, const char *cgroup_root,
@@ -641,4 +647,13 @@ void cgroups_discover(struct cgroups *cgroups, const char *proc_root, const char
         list_root(cgroups, cgroup_root, known);
     }
     free(known);
+}
+
+void cgroups_of_process(struct cgroups *cgroups, int proc_fd, pid_t pid)
+{
+    char path[HELD_PATH_BYTES];
+
+    cgroups->n_mounts = 0;
+    (void)snprintf(path, sizeof(path), "%d/mountinfo", (int)pid);
+    read_mountinfo(cgroups, proc_fd, path);
 }

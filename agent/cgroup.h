@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* A path in a hierarchy or of one in the file system, with its NUL. Kubernetes and systemd stay
  * under 400; a longer one is left out, as not visible. */
@@ -16,13 +17,15 @@
 /* v1 has about 13 hierarchies; a container that also sees the host's has twice as many. */
 #define CGROUPS_MOUNTS_MAX 32
 
-/* The controllers that are sampled, as v1 names them. */
+/* The controllers that are sampled, as v1 names them; and the v2 hierarchy whatever it controls,
+ * which has pressure. */
 enum cgroups_controller {
     CGROUPS_CPU,
     CGROUPS_CPUACCT,
     CGROUPS_CPUSET,
     CGROUPS_MEMORY,
     CGROUPS_IO,
+    CGROUPS_UNIFIED,
     CGROUPS_CONTROLLERS
 };
 
@@ -68,5 +71,9 @@ int cgroups_resolve(const struct cgroups *cgroups, enum cgroups_controller contr
  * no error. */
 void cgroups_discover(struct cgroups *cgroups, const char *proc_root, const char *cgroup_root,
                       uint64_t *n_library_errors);
+
+/* The hierarchies that process `pid` has mounted, as its /proc/PID/mountinfo below `proc_fd` tells.
+ * Their points are below /proc/PID/root. None when it cannot be read. */
+void cgroups_of_process(struct cgroups *cgroups, int proc_fd, pid_t pid);
 
 #endif

@@ -4,8 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 #include "common/units.h"
 
@@ -24,9 +28,9 @@ static bool is_within(const char *path, const char *ancestor)
     return n > 0 && strncmp(path, ancestor, n) == 0 && (path[n] == '\0' || path[n] == '/');
 }
 
-static int open_directory(struct chain *chain, const char *directory)
+static int open_directory(struct chain *chain, int dir_fd, const char *directory)
 {
-    int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(dir_fd, directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0) {
         return -errno;
@@ -64,7 +68,7 @@ void chain_open(struct chain *chain, const struct cgroups *cgroups,
     (void)snprintf(chain->path, sizeof(chain->path), "%s", place.path);
     r = cgroups_resolve(cgroups, controller, &place, directory, &n_levels);
     if (r == 0) {
-        r = open_directory(chain, directory);
+        r = open_directory(chain, AT_FDCWD, directory);
     }
     if (r < 0) {
         /* It is there, and no mount that we have shows it. The root limits nothing. */
@@ -72,6 +76,67 @@ void chain_open(struct chain *chain, const struct cgroups *cgroups,
         return;
     }
     chain->n_levels = MIN(n_levels, (size_t)CHAIN_LEVELS_MAX);
+}
+
+static bool is_cgroup_file_system(int fd)
+{
+    struct statfs status;
+
+    return fstatfs(fd, &status) == 0 &&
+           (status.f_type == CGROUP2_SUPER_MAGIC || status.f_type == CGROUP_SUPER_MAGIC);
+}
+
+/* Look for the cgroup of a closed chain among the mounts `inside` the process's own view. What
+ * stands there must be a cgroup indeed: the container may have put something else in its way. */
+static void open_inside(struct chain *chain, enum cgroups_controller controller, int proc_fd,
+                        pid_t pid, const struct cgroups *inside)
+{
+    char directory[CGROUPS_PATH_BYTES], path[CGROUPS_PATH_BYTES + 32];
+    struct cgroups_place place = {.is_v2 = chain->is_v2};
+    size_t n_levels;
+
+    memcpy(place.path, chain->path, sizeof(place.path));
+    if (cgroups_resolve(inside, controller, &place, directory, &n_levels) < 0) {
+        return;
+    }
+    (void)snprintf(path, sizeof(path), "%d/root%s", (int)pid, directory);
+    if (open_directory(chain, proc_fd, path) < 0) {
+        return;
+    }
+    chain->n_levels = MIN(n_levels, (size_t)CHAIN_LEVELS_MAX);
+    if (!is_cgroup_file_system(chain->dir_fd)) {
+        (void)close(chain->dir_fd);
+        chain->is_seen = false;
+    }
+}
+
+static bool is_hidden(const struct chain *chain)
+{
+    return !chain->is_seen && chain->error == VALUE_DENIED;
+}
+
+void chain_open_all(struct chain chains[CGROUPS_CONTROLLERS], const struct cgroups *cgroups,
+                    int proc_fd, pid_t pid, const char *bytes, size_t n, const char *within)
+{
+    struct cgroups *inside = NULL;
+    bool is_any_hidden = false;
+
+    for (unsigned i = 0; i < CGROUPS_CONTROLLERS; i++) {
+        chain_open(&chains[i], cgroups, i, bytes, n, within);
+        is_any_hidden = is_any_hidden || is_hidden(&chains[i]);
+    }
+    if (is_any_hidden) {
+        inside = calloc(1, sizeof(*inside));
+    }
+    if (inside != NULL) {
+        cgroups_of_process(inside, proc_fd, pid);
+    }
+    for (unsigned i = 0; inside != NULL && i < CGROUPS_CONTROLLERS; i++) {
+        if (is_hidden(&chains[i])) {
+            open_inside(&chains[i], i, proc_fd, pid, inside);
+        }
+    }
+    free(inside);
 }
 
 bool chain_is_same(const struct chain *a, const struct chain *b)

@@ -31,6 +31,13 @@ void chain_open(struct chain *chain, const struct cgroups *cgroups,
                 enum cgroups_controller controller, const char *bytes, size_t n,
                 const char *within);
 
+/* Open the chains of all controllers for process `pid`, whose /proc/PID/cgroup is in `bytes`. A
+ * cgroup that no mount of ours shows is looked for where the process itself has it mounted, below
+ * /proc/PID/root: an agent beside a broker in a pod may see it there, with the broker's uid and gid
+ * or CAP_SYS_PTRACE, and down from the container's own level. */
+void chain_open_all(struct chain chains[CGROUPS_CONTROLLERS], const struct cgroups *cgroups,
+                    int proc_fd, pid_t pid, const char *bytes, size_t n, const char *within);
+
 /* Close what it holds open. */
 void chain_close(struct chain *chain);
 

@@ -286,23 +286,25 @@ int counters_cpu_set(const char *bytes, size_t n, unsigned *ret_n_cpus)
 int counters_cpu_stat(const char *bytes, size_t n, struct counters_cpu *ret_cpu)
 {
     struct counters_cpu cpu = {.usage_us = COUNTERS_NONE};
+    uint64_t throttled_ns = 0; /* v1 */
     const struct wanted wanted[] = {
-        {"usage_usec", &cpu.usage_us},
-        {"nr_periods", &cpu.n_periods},
-        {"nr_throttled", &cpu.n_throttled},
+        {"usage_usec", &cpu.usage_us},      {"nr_periods", &cpu.n_periods},
+        {"nr_throttled", &cpu.n_throttled}, {"throttled_usec", &cpu.throttled_us},
+        {"throttled_time", &throttled_ns},
     };
     int n_found = read_keyed(bytes, n, wanted, N_ELEMENTS(wanted));
 
     if (n_found <= 0) {
         return n_found < 0 ? n_found : -ENODATA;
     }
+    cpu.throttled_us = MAX(cpu.throttled_us, throttled_ns / 1000);
     *ret_cpu = cpu;
     return 0;
 }
 
 int counters_memory_stat(const char *bytes, size_t n, struct counters_memory *ret_memory)
 {
-    struct counters_memory all = {COUNTERS_NONE, 0, COUNTERS_NONE, COUNTERS_NONE};
+    struct counters_memory all = {COUNTERS_NONE, 0, COUNTERS_NONE, COUNTERS_NONE, COUNTERS_NONE};
     uint64_t file = COUNTERS_NONE, shmem = 0, inactive_file = COUNTERS_NONE;
     const struct wanted wanted[] = {
         {"file", &file},
@@ -312,6 +314,7 @@ int counters_memory_stat(const char *bytes, size_t n, struct counters_memory *re
         {"total_shmem", &all.shmem},
         {"total_inactive_file", &all.inactive_file},
         {"hierarchical_memory_limit", &all.limit},
+        {"total_swap", &all.swap},
     };
     int n_found = read_keyed(bytes, n, wanted, N_ELEMENTS(wanted));
 
@@ -342,10 +345,12 @@ int counters_meminfo(const char *bytes, size_t n, struct counters_host_memory *r
 {
     uint64_t total = COUNTERS_NONE, available = COUNTERS_NONE, unused = COUNTERS_NONE;
     uint64_t buffers = 0, cached = 0, slab = 0, shmem = 0, inactive = COUNTERS_NONE;
+    uint64_t swap_total = COUNTERS_NONE, swap_free = COUNTERS_NONE;
     const struct wanted wanted[] = {
-        {"MemTotal:", &total},    {"MemFree:", &unused}, {"MemAvailable:", &available},
-        {"Buffers:", &buffers},   {"Cached:", &cached},  {"Inactive(file):", &inactive},
-        {"SReclaimable:", &slab}, {"Shmem:", &shmem},
+        {"MemTotal:", &total},     {"MemFree:", &unused}, {"MemAvailable:", &available},
+        {"Buffers:", &buffers},    {"Cached:", &cached},  {"Inactive(file):", &inactive},
+        {"SReclaimable:", &slab},  {"Shmem:", &shmem},    {"SwapTotal:", &swap_total},
+        {"SwapFree:", &swap_free},
     };
     int n_found = read_keyed(bytes, n, wanted, N_ELEMENTS(wanted));
 
@@ -367,7 +372,97 @@ int counters_meminfo(const char *bytes, size_t n, struct counters_host_memory *r
         .available = from_kib(MIN(available, total)),
         .free = from_kib(unused),
         .inactive_file = inactive == COUNTERS_NONE ? inactive : from_kib(inactive),
+        .swap = swap_total == COUNTERS_NONE || swap_free == COUNTERS_NONE
+                    ? COUNTERS_NONE
+                    : from_kib(take_off(swap_total, swap_free)),
     };
+    return 0;
+}
+
+int counters_oom_kills(const char *bytes, size_t n, uint64_t *ret_n_kills)
+{
+    uint64_t n_kills = COUNTERS_NONE;
+    const struct wanted wanted[] = {{"oom_kill", &n_kills}};
+    int n_found = read_keyed(bytes, n, wanted, N_ELEMENTS(wanted));
+
+    if (n_found <= 0) {
+        return n_found < 0 ? n_found : -ENODATA;
+    }
+    *ret_n_kills = n_kills;
+    return 0;
+}
+
+/* "48.99": hundredths, as the kernel writes them. */
+static int to_percent(struct text word, double *ret_percent)
+{
+    struct text whole_word;
+    uint64_t whole, hundredths = 0;
+
+    if (!text_cut(&word, '.', &whole_word) || to_number(whole_word, &whole) < 0 ||
+        (word.at != word.end && (text_length(word) != 2 || to_number(word, &hundredths) < 0)) ||
+        whole > 100) {
+        return -EBADMSG;
+    }
+    *ret_percent = (double)whole + (double)hundredths / 100;
+    return 0;
+}
+
+/* "avg10=48.99 avg60=11.06 avg300=2.40 total=7230870" */
+static int read_stall(struct text line, struct counters_stall *ret_stall)
+{
+    static const char *const names[PRESSURE_AVERAGES] = {"avg10", "avg60", "avg300"};
+    struct text pair, name;
+    bool has_total = false;
+
+    while (next_word(&line, &pair)) {
+        if (!text_cut(&pair, '=', &name)) {
+            return -EBADMSG;
+        }
+        for (size_t i = 0; i < PRESSURE_AVERAGES; i++) {
+            if (text_is(name, names[i]) && to_percent(pair, &ret_stall->averages[i]) < 0) {
+                return -EBADMSG;
+            }
+        }
+        if (text_is(name, "total")) {
+            if (to_number(pair, &ret_stall->stalled_us) < 0) {
+                return -EBADMSG;
+            }
+            has_total = true;
+        }
+    }
+    return has_total ? 0 : -EBADMSG;
+}
+
+int counters_pressure(const char *bytes, size_t n, struct counters_pressure *ret_pressure)
+{
+    struct text text = text_over(bytes, n), line, kind;
+    struct counters_pressure pressure = {0};
+    bool has_some = false;
+
+    if (!is_whole(bytes, n)) {
+        return -EBADMSG;
+    }
+    while (next_line(&text, &line)) {
+        int r = 0;
+
+        if (!next_word(&line, &kind)) {
+            continue;
+        }
+        if (text_is(kind, "some")) {
+            r = read_stall(line, &pressure.some);
+            has_some = true;
+        } else if (text_is(kind, "full")) {
+            r = read_stall(line, &pressure.full);
+            pressure.has_full = true;
+        }
+        if (r < 0) {
+            return r;
+        }
+    }
+    if (!has_some && !pressure.has_full) {
+        return -ENODATA;
+    }
+    *ret_pressure = pressure;
     return 0;
 }
 
@@ -421,6 +516,8 @@ static int add_pair(struct text pair, struct counters_traffic *traffic)
     }
     sum = text_is(name, "rbytes")   ? &traffic->in_bytes
           : text_is(name, "wbytes") ? &traffic->out_bytes
+          : text_is(name, "rios")   ? &traffic->in_operations
+          : text_is(name, "wios")   ? &traffic->out_operations
                                     : NULL;
     if (sum == NULL) {
         return 0;
@@ -632,11 +729,22 @@ static bool looks_like_no_disk(struct text name)
     return false;
 }
 
-/* "259 0 nvme0n1 reads merged sectors ms writes merged sectors …" */
-static int read_disk(struct text line, struct text *ret_name, uint64_t *ret_read,
-                     uint64_t *ret_written)
+/* One line of diskstats, its columns after the name as the kernel documents them. */
+enum {
+    COLUMN_READS = 0,
+    COLUMN_READ_SECTORS = 2,
+    COLUMN_READ_MS = 3,
+    COLUMN_WRITES = 4,
+    COLUMN_WRITTEN_SECTORS = 6,
+    COLUMN_WRITE_MS = 7,
+    COLUMN_BUSY_MS = 9,
+    COLUMNS = 10
+};
+
+/* "259 0 nvme0n1 reads merged sectors ms writes merged sectors ms in-flight busy …" */
+static int read_disk(struct text line, struct text *ret_name, uint64_t ret_columns[COLUMNS])
 {
-    uint64_t numbers[7], device[2];
+    uint64_t device[2];
 
     for (size_t i = 0; i < N_ELEMENTS(device); i++) {
         if (next_number(&line, &device[i]) < 0) {
@@ -646,13 +754,11 @@ static int read_disk(struct text line, struct text *ret_name, uint64_t *ret_read
     if (!next_word(&line, ret_name)) {
         return -EBADMSG;
     }
-    for (size_t i = 0; i < N_ELEMENTS(numbers); i++) {
-        if (next_number(&line, &numbers[i]) < 0) {
+    for (size_t i = 0; i < COLUMNS; i++) {
+        if (next_number(&line, &ret_columns[i]) < 0) {
             return -EBADMSG;
         }
     }
-    *ret_read = numbers[2];
-    *ret_written = numbers[6];
     return 0;
 }
 
@@ -662,18 +768,38 @@ static uint64_t from_sectors(uint64_t sectors)
     return sectors > UINT64_MAX / 512 ? UINT64_MAX : sectors * 512;
 }
 
+static void add_disk(struct counters_disks *disks, struct text name, const uint64_t *columns)
+{
+    add_to(&disks->sum.in_bytes, from_sectors(columns[COLUMN_READ_SECTORS]));
+    add_to(&disks->sum.out_bytes, from_sectors(columns[COLUMN_WRITTEN_SECTORS]));
+    add_to(&disks->sum.in_operations, columns[COLUMN_READS]);
+    add_to(&disks->sum.out_operations, columns[COLUMN_WRITES]);
+    add_to(&disks->operation_ms, columns[COLUMN_READ_MS]);
+    add_to(&disks->operation_ms, columns[COLUMN_WRITE_MS]);
+    disks->sum.members = hash_text(disks->sum.members, name);
+    if (disks->n < COUNTERS_DISKS_MAX) {
+        disks->disks[disks->n++] = (struct counters_disk){
+            .name_hash = hash_text(0, name),
+            .busy_ms = columns[COLUMN_BUSY_MS],
+        };
+    }
+}
+
 int counters_disk_stats(const char *bytes, size_t n, const struct counters_names *only,
-                        struct counters_traffic *ret_traffic)
+                        struct counters_disks *ret_disks)
 {
     struct text text = text_over(bytes, n), line, name, disk = {0};
-    struct counters_traffic traffic = {0};
-    uint64_t read, written;
+    struct counters_disks disks;
+    uint64_t columns[COLUMNS];
 
     if (n > 0 && !is_whole(bytes, n)) {
         return -EBADMSG;
     }
+    disks.sum = (struct counters_traffic){0};
+    disks.operation_ms = 0;
+    disks.n = 0;
     while (next_line(&text, &line)) {
-        if (read_disk(line, &name, &read, &written) < 0) {
+        if (read_disk(line, &name, columns) < 0) {
             return -EBADMSG;
         }
         if (only != NULL ? !names_have(only, name)
@@ -681,14 +807,15 @@ int counters_disk_stats(const char *bytes, size_t n, const struct counters_names
             continue;
         }
         disk = name;
-        add_to(&traffic.in_bytes, from_sectors(read));
-        add_to(&traffic.out_bytes, from_sectors(written));
-        traffic.members = hash_text(traffic.members, name);
+        add_disk(&disks, name, columns);
     }
-    if (traffic.members == 0) {
+    if (disks.sum.members == 0) {
         return -ENODATA;
     }
-    *ret_traffic = traffic;
+    ret_disks->sum = disks.sum;
+    ret_disks->operation_ms = disks.operation_ms;
+    ret_disks->n = disks.n;
+    memcpy(ret_disks->disks, disks.disks, disks.n * sizeof(disks.disks[0]));
     return 0;
 }
 
@@ -796,11 +923,12 @@ int counters_process_stat(const char *bytes, size_t n, struct counters_process *
 
 int counters_process_status(const char *bytes, size_t n, struct counters_process_memory *ret_memory)
 {
-    uint64_t resident = COUNTERS_NONE, anonymous = COUNTERS_NONE, shared = 0;
+    uint64_t resident = COUNTERS_NONE, anonymous = COUNTERS_NONE, shared = 0, swap = 0;
     const struct wanted wanted[] = {
         {"VmRSS:", &resident},
         {"RssAnon:", &anonymous},
         {"RssShmem:", &shared},
+        {"VmSwap:", &swap},
     };
     int n_found = read_keyed(bytes, n, wanted, N_ELEMENTS(wanted));
 
@@ -818,8 +946,35 @@ int counters_process_status(const char *bytes, size_t n, struct counters_process
     *ret_memory = (struct counters_process_memory){
         .nocache = from_kib(anonymous),
         .resident = from_kib(resident),
+        .swap = from_kib(swap),
     };
     return 0;
+}
+
+/* "Max open files            1024                 524288               files": soft, then hard. */
+int counters_max_fds(const char *bytes, size_t n, uint64_t *ret_max_fds)
+{
+    static const char name[] = "Max open files ";
+    struct text text = text_over(bytes, n), line, word;
+
+    if (!is_whole(bytes, n)) {
+        return -EBADMSG;
+    }
+    while (next_line(&text, &line)) {
+        if (!text_starts(line, name)) {
+            continue;
+        }
+        line.at += sizeof(name) - 1;
+        if (!next_word(&line, &word)) {
+            return -EBADMSG;
+        }
+        if (text_is(word, "unlimited")) {
+            *ret_max_fds = COUNTERS_NONE;
+            return 0;
+        }
+        return to_number(word, ret_max_fds);
+    }
+    return -ENODATA;
 }
 
 int counters_pids(const char *bytes, size_t n, pid_t *pids, size_t n_max, size_t *ret_n_pids,

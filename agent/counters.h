@@ -36,10 +36,11 @@ struct counters_devices {
     } devices[COUNTERS_DEVICES_MAX];
 };
 
-/* Bytes in and out. `members` tells which devices the sums are over: when it changes, so did their
- * base. */
+/* Bytes in and out, and for disks the operations that moved them, where the file says so.
+ * `members` tells which devices the sums are over: when it changes, so did their base. */
 struct counters_traffic {
     uint64_t in_bytes, out_bytes;
+    uint64_t in_operations, out_operations;
     uint64_t members;
 };
 
@@ -56,35 +57,54 @@ int counters_cpu_max(const char *bytes, size_t n, double *ret_cores);
 int counters_cpu_set(const char *bytes, size_t n, unsigned *ret_n_cpus);
 
 /* cpu.stat of v1 and v2. `usage_us` is COUNTERS_NONE on v1; without a quota ever set, no periods.
- */
+ * `throttled_us` is summed over CPUs. */
 struct counters_cpu {
     uint64_t usage_us;
-    uint64_t n_periods, n_throttled;
+    uint64_t n_periods, n_throttled, throttled_us;
 };
 int counters_cpu_stat(const char *bytes, size_t n, struct counters_cpu *ret_cpu);
 
 /* memory.stat, in bytes, of the group and all below it: v1's total_cache, total_shmem and
  * total_inactive_file, v2's file, shmem and inactive_file. What is not there is COUNTERS_NONE,
- * shmem 0. `limit` is v1's hierarchical_memory_limit. */
+ * shmem 0. `limit` and `swap` are v1's hierarchical_memory_limit and total_swap. */
 struct counters_memory {
-    uint64_t file, shmem, inactive_file, limit;
+    uint64_t file, shmem, inactive_file, limit, swap;
 };
 int counters_memory_stat(const char *bytes, size_t n, struct counters_memory *ret_memory);
 
 /* /proc/meminfo, in bytes. Without MemAvailable (lxcfs, old kernels) it is estimated: free +
  * buffers + cached + reclaimable slab - shared memory. */
 struct counters_host_memory {
-    uint64_t total, available, free, inactive_file; /* the last: COUNTERS_NONE when not said */
+    uint64_t total, available, free;
+    uint64_t inactive_file, swap; /* COUNTERS_NONE when not said; swap: in use */
 };
 int counters_meminfo(const char *bytes, size_t n, struct counters_host_memory *ret_memory);
 
-/* io.stat of v2: read and written bytes over all devices but those in `leave_out` and those without
+/* "oom_kill N" of memory.events (v2), memory.oom_control (v1) or /proc/vmstat: processes killed for
+ * want of memory. -ENODATA on kernels that do not count them (before 4.13). */
+int counters_oom_kills(const char *bytes, size_t n, uint64_t *ret_n_kills);
+
+/* A pressure file (PSI). Averages are in percent over 10, 60 and 300 seconds, `stalled_us` is since
+ * boot. Kernels before 5.13 say nothing of `full` for the CPU: `has_full` is false. */
+enum { PRESSURE_10_S, PRESSURE_60_S, PRESSURE_300_S, PRESSURE_AVERAGES };
+struct counters_stall {
+    double averages[PRESSURE_AVERAGES];
+    uint64_t stalled_us;
+};
+struct counters_pressure {
+    bool has_full;
+    struct counters_stall some, full;
+};
+int counters_pressure(const char *bytes, size_t n, struct counters_pressure *ret_pressure);
+
+/* io.stat of v2: bytes and operations over all devices but those in `leave_out` and those without
  * a number ("(unknown)"). An empty file is no I/O yet. */
 int counters_io_stat(const char *bytes, size_t n, const struct counters_devices *leave_out,
                      struct counters_traffic *ret_traffic);
 
 /* blkio.throttle.io_service_bytes_recursive of v1: Read and Write lines of devices. -ENODATA
- * without a device line: such kernels count nothing until a throttle rule exists. */
+ * without a device line: such kernels count nothing until a throttle rule exists. The text of
+ * blkio.throttle.io_serviced_recursive is the same, with operations: they come as the bytes. */
 int counters_blkio(const char *bytes, size_t n, const struct counters_devices *leave_out,
                    struct counters_traffic *ret_traffic);
 
@@ -96,11 +116,22 @@ int counters_process_io(const char *bytes, size_t n, struct counters_traffic *re
 int counters_net_dev(const char *bytes, size_t n, const struct counters_names *only,
                      bool skip_virtual, struct counters_traffic *ret_traffic);
 
-/* /proc/diskstats: bytes read and written by the disks in `only`, or, when NULL, by those that do
- * not look like a partition of the disk before, a loop, memory or stacked device. -ENODATA: none.
- */
+/* /proc/diskstats over the disks in `only`, or, when NULL, over those that do not look like a
+ * partition of the disk before, a loop, memory or stacked device. -ENODATA: none. Disks after the
+ * first COUNTERS_DISKS_MAX are in the sums alone. */
+#define COUNTERS_DISKS_MAX 64
+struct counters_disk {
+    uint64_t name_hash;
+    uint64_t busy_ms; /* with an operation under way */
+};
+struct counters_disks {
+    struct counters_traffic sum;
+    uint64_t operation_ms; /* how long the operations of the sum took together */
+    size_t n;
+    struct counters_disk disks[COUNTERS_DISKS_MAX];
+};
 int counters_disk_stats(const char *bytes, size_t n, const struct counters_names *only,
-                        struct counters_traffic *ret_traffic);
+                        struct counters_disks *ret_disks);
 
 /* The "cpu" line of /proc/stat, in ticks. Guest time is inside user and nice, and not added. */
 enum counters_tick {
@@ -132,13 +163,16 @@ struct counters_process {
 };
 int counters_process_stat(const char *bytes, size_t n, struct counters_process *ret_process);
 
-/* /proc/PID/status, in bytes: anonymous and shared memory; and all that is resident. Kernels that
- * do not tell them apart give the latter for both. */
+/* /proc/PID/status, in bytes: anonymous and shared memory; all that is resident; what is swapped
+ * out. Kernels that do not tell the first two apart give the latter for both. */
 struct counters_process_memory {
-    uint64_t nocache, resident;
+    uint64_t nocache, resident, swap;
 };
 int counters_process_status(const char *bytes, size_t n,
                             struct counters_process_memory *ret_memory);
+
+/* /proc/PID/limits: how many files the process may open; COUNTERS_NONE: as many as it likes. */
+int counters_max_fds(const char *bytes, size_t n, uint64_t *ret_max_fds);
 
 /* cgroup.procs: process ids, at most `n_max`; zeros are processes outside of our pid namespace, and
  * are only counted. Outputs are the caller's. */

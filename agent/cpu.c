@@ -226,13 +226,18 @@ static struct value cores_of(const struct rate *rate, double units_per_core_seco
 }
 
 /* Whether throttling can be known of the level: it has, or had, a quota. */
-static struct value throttled_of(const struct cpu_level *level, int stat_result,
-                                 const struct counters_cpu *stat)
+static bool can_throttle(const struct cpu_level *level, int stat_result,
+                         const struct counters_cpu *stat)
 {
-    if (!isfinite(level->limit_cores) && (stat_result < 0 || stat->n_periods == 0)) {
-        return value_absent(VALUE_UNLIMITED);
-    }
-    return rate_share(&level->throttle_rate, 1, 0);
+    return isfinite(level->limit_cores) || (stat_result == 0 && stat->n_periods > 0);
+}
+
+static struct value throttled_seconds(const struct rate *rate)
+{
+    struct value seconds = rate_per_second(rate, 2);
+
+    seconds.number /= (double)US_PER_S;
+    return seconds;
 }
 
 static int take_level(const struct cpu *cpu, struct cpu_level *level, time_us now_us,
@@ -245,14 +250,18 @@ static int take_level(const struct cpu *cpu, struct cpu_level *level, time_us no
     int r = level->usage.is_wanted ? read_usage_us(cpu, level, reader, &usage_us)
             : stat_result < 0      ? stat_result
                                    : take_usage(&stat, &usage_us);
-    const uint64_t periods[] = {stat.n_periods, stat.n_throttled};
+    const uint64_t periods[] = {stat.n_periods, stat.n_throttled, stat.throttled_us};
+    bool is_limited = can_throttle(level, stat_result, &stat);
 
     *n_resets += step(&level->usage_rate, now_us, owner, r, &usage_us, 1);
-    *n_resets += step(&level->throttle_rate, now_us, owner, stat_result, periods, 2);
+    *n_resets += step(&level->throttle_rate, now_us, owner, stat_result, periods, 3);
     *ret_level = (struct level){
         .used = cores_of(&level->usage_rate, (double)US_PER_S),
         .limit = level->limit_cores,
-        .extra = throttled_of(level, stat_result, &stat),
+        .extra = is_limited ? rate_share(&level->throttle_rate, 1, 0)
+                            : value_absent(VALUE_UNLIMITED),
+        .throttled_s = is_limited ? throttled_seconds(&level->throttle_rate)
+                                  : value_absent(VALUE_UNLIMITED),
     };
     return r == -ENODEV || stat_result == -ENODEV ? -ENODEV : 0;
 }
@@ -268,6 +277,7 @@ static struct level take_family(struct cpu *cpu, struct family *family, time_us 
         .used = cores_of(&cpu->process_rate, (double)sysconf(_SC_CLK_TCK)),
         .limit = INFINITY,
         .extra = value_absent(VALUE_UNLIMITED),
+        .throttled_s = value_absent(VALUE_UNLIMITED),
     };
 }
 

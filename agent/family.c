@@ -63,6 +63,7 @@ static int read_stat(struct family_member *member, struct reader *reader)
         return -ENODEV;
     }
     member->ticks = ticks_of(&process);
+    member->n_threads = process.n_threads;
     member->is_ended = process.state == 'Z' || process.state == 'X';
     return 0;
 }
@@ -124,6 +125,7 @@ int family_memory(struct family *family, struct reader *reader,
         }
         sum.nocache += memory.nocache;
         sum.resident += memory.resident;
+        sum.swap += memory.swap;
     }
     *ret_memory = sum;
     return 0;

@@ -29,7 +29,7 @@ struct family_wants {
 struct family_member {
     struct match_process process;
     bool is_ended;
-    uint64_t ticks; /* at the last reading */
+    uint64_t ticks, n_threads; /* at the last reading */
     struct held stat, status, io;
 };
 

@@ -1,9 +1,9 @@
 /* The guard: judges decisions, remembers receipts. Pure.
  *
  * Memory is a row of GUARD_DECISIONS_MAX entries in the order of their coming. For a further one
- * the oldest that does not run is forgotten, and (epoch, seq) up to it counts as expired from then
- * on: it may have been run. Running ones are at most ACTUATORS_RUNNING_MAX, so there is always one
- * to forget. */
+ * the oldest that does not run is forgotten, and its aggregator's (epoch, seq) up to it count as
+ * expired from then on: they may have been run. Running ones are at most ACTUATORS_RUNNING_MAX, so
+ * there is always one to forget. */
 #include "agent/guard.h"
 
 #include <assert.h>
@@ -19,37 +19,53 @@ static void receipt_set(struct receipt *receipt, enum receipt_status status, con
     (void)snprintf(receipt->text, sizeof(receipt->text), "%.*s", TEXT_BYTES_MAX, text);
 }
 
-static struct guard_entry *find(struct guard *guard, uint64_t epoch, uint64_t seq)
+static const struct guard_entry *find(const struct guard *guard, size_t aggregator,
+                                      const struct decision *decision)
 {
     for (size_t i = 0; i < guard->n_entries; i++) {
-        struct guard_entry *entry = &guard->entries[i];
+        const struct guard_entry *entry = &guard->entries[i];
 
-        if (entry->receipt.epoch == epoch && entry->receipt.seq == seq) {
+        if (entry->aggregator == aggregator && entry->receipt.epoch == decision->epoch &&
+            entry->receipt.seq == decision->seq) {
             return entry;
         }
     }
     return NULL;
 }
 
-static bool is_forgotten(const struct guard *guard, const struct decision *decision)
+/* The one that runs under these numbers; judge_new() lets no second one run beside it. */
+static struct guard_entry *find_running(struct guard *guard, uint64_t epoch, uint64_t seq)
 {
-    const int order = CMP(decision->epoch, guard->forgotten_epoch);
+    for (size_t i = 0; i < guard->n_entries; i++) {
+        struct guard_entry *entry = &guard->entries[i];
 
-    return order < 0 || (order == 0 && decision->seq <= guard->forgotten_seq);
+        if (entry->running && entry->receipt.epoch == epoch && entry->receipt.seq == seq) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static bool is_forgotten(const struct guard_memory *memory, const struct decision *decision)
+{
+    const int order = CMP(decision->epoch, memory->forgotten_epoch);
+
+    return order < 0 || (order == 0 && decision->seq <= memory->forgotten_seq);
 }
 
 static void note_forgotten(struct guard *guard, const struct guard_entry *entry)
 {
+    struct guard_memory *memory = &guard->memories[entry->aggregator];
     const struct receipt *receipt = &entry->receipt;
 
-    if (receipt->epoch > guard->forgotten_epoch) {
-        guard->forgotten_epoch = receipt->epoch;
-        guard->forgotten_seq = receipt->seq;
-    } else if (receipt->epoch == guard->forgotten_epoch) {
-        guard->forgotten_seq = MAX(guard->forgotten_seq, receipt->seq);
+    if (receipt->epoch > memory->forgotten_epoch) {
+        memory->forgotten_epoch = receipt->epoch;
+        memory->forgotten_seq = receipt->seq;
+    } else if (receipt->epoch == memory->forgotten_epoch) {
+        memory->forgotten_seq = MAX(memory->forgotten_seq, receipt->seq);
     }
-    if (entry->ran && receipt->epoch == guard->epoch_seen) {
-        guard->applied_base = MAX(guard->applied_base, receipt->seq);
+    if (entry->ran && receipt->epoch == memory->epoch) {
+        memory->applied_base = MAX(memory->applied_base, receipt->seq);
     }
 }
 
@@ -153,13 +169,13 @@ static enum receipt_status judge_owner(const struct decision *decision, const st
 }
 
 /* Fill in the receipt of a decision of the current epoch that is not remembered. */
-static void judge_new(const struct guard *guard, const struct decision *decision,
+static void judge_new(struct guard *guard, const struct decision *decision, size_t aggregator,
                       const struct report *latest, time_us waited_us, struct receipt *receipt,
                       size_t *ret_broker)
 {
     size_t broker = 0;
 
-    if (is_forgotten(guard, decision)) {
+    if (is_forgotten(&guard->memories[aggregator], decision)) {
         receipt_set(receipt, RECEIPT_EXPIRED, "so old that what became of it is forgotten");
     } else if (decision->boot_id != guard->boot_id) {
         receipt_set(receipt, RECEIPT_EXPIRED, "meant for another run of the agent");
@@ -171,7 +187,8 @@ static void judge_new(const struct guard *guard, const struct decision *decision
         receipt_set(receipt, RECEIPT_NO_ACTUATOR, "no actuator is configured for the broker");
     } else if (topic_is_moving(guard, &decision->topic)) {
         receipt_set(receipt, RECEIPT_BUSY, "the topic is being moved");
-    } else if (guard->n_running >= ACTUATORS_RUNNING_MAX) {
+    } else if (guard->n_running >= ACTUATORS_RUNNING_MAX ||
+               find_running(guard, decision->epoch, decision->seq) != NULL) {
         receipt_set(receipt, RECEIPT_BUSY, "as many actuators run as may");
     } else {
         *ret_broker = broker;
@@ -181,10 +198,25 @@ static void judge_new(const struct guard *guard, const struct decision *decision
 /* Whether a verdict must stand for when the decision comes again. What is forgotten stays expired
  * anyway, and "busy" asks to be sent again. */
 static bool is_worth_memory(const struct guard *guard, const struct decision *decision,
-                            enum receipt_status status)
+                            size_t aggregator, enum receipt_status status)
 {
-    return status != RECEIPT_BUSY && !is_forgotten(guard, decision) &&
+    return status != RECEIPT_BUSY && !is_forgotten(&guard->memories[aggregator], decision) &&
            decision->boot_id == guard->boot_id;
+}
+
+/* Note which epoch an aggregator's decisions are of; what was applied of another counts no more. */
+static void note_epoch(struct guard_memory *memory, uint64_t epoch)
+{
+    if (epoch > memory->epoch) {
+        memory->epoch = epoch;
+        memory->applied_base = 0;
+    }
+}
+
+/* Whether a decision of this aggregator and epoch was run. */
+static bool entry_counts(const struct guard_entry *entry, size_t aggregator, uint64_t epoch)
+{
+    return entry->ran && entry->aggregator == aggregator && entry->receipt.epoch == epoch;
 }
 
 void guard_init(struct guard *guard, uint64_t boot_id)
@@ -198,10 +230,7 @@ bool guard_see_epoch(struct guard *guard, uint64_t epoch)
     if (epoch < guard->epoch_seen || epoch - guard->epoch_seen > GUARD_EPOCH_STEP_MAX) {
         return false;
     }
-    if (epoch > guard->epoch_seen) {
-        guard->epoch_seen = epoch;
-        guard->applied_base = 0;
-    }
+    guard->epoch_seen = epoch;
     return true;
 }
 
@@ -209,9 +238,10 @@ void guard_judge(struct guard *guard, const struct decision *decision, size_t ag
                  const struct report *latest, time_us asked_us, time_us now_us,
                  struct verdict *ret_verdict)
 {
-    const struct guard_entry *known = find(guard, decision->epoch, decision->seq);
+    const struct guard_entry *known = find(guard, aggregator, decision);
     struct verdict verdict = {.receipt = {.epoch = decision->epoch, .seq = decision->seq}};
 
+    assert(aggregator < AGGREGATORS_MAX);
     if (known != NULL) {
         verdict.receipt = known->receipt;
     } else if (!guard_see_epoch(guard, decision->epoch)) {
@@ -222,9 +252,11 @@ void guard_judge(struct guard *guard, const struct decision *decision, size_t ag
         struct guard_entry *entry;
 
         verdict.receipt.status = RECEIPT_ACCEPTED;
-        judge_new(guard, decision, latest, now_us - asked_us, &verdict.receipt, &verdict.broker);
+        note_epoch(&guard->memories[aggregator], decision->epoch);
+        judge_new(guard, decision, aggregator, latest, now_us - asked_us, &verdict.receipt,
+                  &verdict.broker);
         verdict.run = verdict.receipt.status == RECEIPT_ACCEPTED;
-        if (is_worth_memory(guard, decision, verdict.receipt.status)) {
+        if (is_worth_memory(guard, decision, aggregator, verdict.receipt.status)) {
             entry = remember(guard, &verdict.receipt, aggregator);
             entry->topic = decision->topic;
             entry->running = verdict.run;
@@ -239,9 +271,9 @@ int guard_ended(struct guard *guard, uint64_t epoch, uint64_t seq, enum receipt_
                 const char *text, time_us now_us, size_t *ret_aggregator,
                 struct receipt *ret_receipt)
 {
-    struct guard_entry *entry = find(guard, epoch, seq);
+    struct guard_entry *entry = find_running(guard, epoch, seq);
 
-    if (entry == NULL || !entry->running) {
+    if (entry == NULL) {
         return -ENOENT;
     }
     receipt_set(&entry->receipt, status, text);
@@ -253,24 +285,25 @@ int guard_ended(struct guard *guard, uint64_t epoch, uint64_t seq, enum receipt_
     return 0;
 }
 
-uint64_t guard_applied_seq(const struct guard *guard, time_us seen_us)
+uint64_t guard_applied_seq(const struct guard *guard, size_t aggregator, time_us seen_us)
 {
+    const struct guard_memory *memory = &guard->memories[aggregator];
     uint64_t below = UINT64_MAX;
     uint64_t applied;
 
     for (size_t i = 0; i < guard->n_entries; i++) {
         const struct guard_entry *entry = &guard->entries[i];
 
-        if (entry->receipt.epoch == guard->epoch_seen && entry->ran &&
+        if (entry_counts(entry, aggregator, memory->epoch) &&
             (entry->running || entry->ended_us > seen_us)) {
             below = MIN(below, entry->receipt.seq);
         }
     }
-    applied = below > 0 ? MIN(guard->applied_base, below - 1) : 0;
+    applied = below > 0 ? MIN(memory->applied_base, below - 1) : 0;
     for (size_t i = 0; i < guard->n_entries; i++) {
         const struct guard_entry *entry = &guard->entries[i];
 
-        if (entry->receipt.epoch == guard->epoch_seen && entry->ran && entry->receipt.seq < below) {
+        if (entry_counts(entry, aggregator, memory->epoch) && entry->receipt.seq < below) {
             applied = MAX(applied, entry->receipt.seq);
         }
     }

@@ -17,6 +17,15 @@
  * 2106. */
 #define GUARD_EPOCH_STEP_MAX (UINT64_C(1) << 32)
 
+/* What is kept of an aggregator's decisions when they are forgotten. Aggregators number decisions
+ * each for itself, and may share an epoch by chance. */
+struct guard_memory {
+    uint64_t forgotten_epoch; /* of the highest decision that was forgotten */
+    uint64_t forgotten_seq;
+    uint64_t epoch;        /* of the decisions that it sent last */
+    uint64_t applied_base; /* highest seq of `epoch` that ran, ended, and was forgotten */
+};
+
 /* A decision that was judged, and what became of it. */
 struct guard_entry {
     struct receipt receipt;
@@ -29,10 +38,8 @@ struct guard_entry {
 
 struct guard {
     uint64_t boot_id;
-    uint64_t epoch_seen;      /* the highest one; 0: none */
-    uint64_t forgotten_epoch; /* of the highest decision that was forgotten */
-    uint64_t forgotten_seq;
-    uint64_t applied_base; /* highest seq of `epoch_seen` that ran, ended, and was forgotten */
+    uint64_t epoch_seen; /* the highest one of all aggregators; 0: none */
+    struct guard_memory memories[AGGREGATORS_MAX];
     size_t n_running;
     size_t n_entries; /* oldest first */
     struct guard_entry entries[GUARD_DECISIONS_MAX];
@@ -53,8 +60,8 @@ void guard_init(struct guard *guard, uint64_t boot_id);
  * than one seen before, or too far ahead. */
 bool guard_see_epoch(struct guard *guard, uint64_t epoch);
 
-/* Judge a decision that `aggregator` sent in reply to a poll of `asked_us`, by the topics that the
- * latest report shows (NULL: there was none yet).
+/* Judge a decision that `aggregator` (below AGGREGATORS_MAX) sent in reply to a poll of `asked_us`,
+ * by the topics that the latest report shows (NULL: there was none yet).
  *
  * A decision that was judged before gets its latest receipt again and is not run again. "busy" is
  * not remembered: the same decision may come again later. */
@@ -68,8 +75,9 @@ int guard_ended(struct guard *guard, uint64_t epoch, uint64_t seq, enum receipt_
                 const char *text, time_us now_us, size_t *ret_aggregator,
                 struct receipt *ret_receipt);
 
-/* The highest seq of the current epoch whose actuator had ended at `seen_us`, with none running
- * below it: a report of what was seen then shows the effect of all decisions up to it. 0: none. */
-uint64_t guard_applied_seq(const struct guard *guard, time_us seen_us);
+/* The highest seq of an aggregator's current epoch whose actuator had ended at `seen_us`, with none
+ * running below it: a report of what was seen then shows the effect of all its decisions up to it.
+ * 0: none. */
+uint64_t guard_applied_seq(const struct guard *guard, size_t aggregator, time_us seen_us);
 
 #endif

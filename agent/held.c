@@ -115,7 +115,7 @@ void held_retry(struct held *held)
 
 static int count_error(struct reader *reader, int r)
 {
-    if (r < 0 && r != -ENOENT && r != -ENODEV) {
+    if (r < 0 && r != -ENOENT && r != -ENODEV && r != -EOPNOTSUPP) {
         reader->n_read_errors++;
     }
     return r;

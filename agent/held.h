@@ -53,8 +53,8 @@ struct reader {
     uint64_t n_read_errors, n_parse_errors;
 };
 
-/* Read a held file, or one once, into the reader; what is missing by its nature (-ENOENT, -ENODEV)
- * is not counted as an error. As held_read(). */
+/* Read a held file, or one once, into the reader; what is missing by its nature (-ENOENT, -ENODEV,
+ * -EOPNOTSUPP) is not counted as an error. As held_read(). */
 int reader_held(struct reader *reader, struct held *held);
 int reader_once(struct reader *reader, int dir_fd, const char *path);
 

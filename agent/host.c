@@ -31,6 +31,7 @@ void host_open(struct host *host, int proc_fd, int sys_fd)
     if (host->network.error != 0) {
         held_open(&host->network, proc_fd, "net/dev", false);
     }
+    pressure_hold_host(&host->pressure, proc_fd);
     for (size_t i = 0; i < METRICS; i++) {
         host->values[i] = value_absent(VALUE_UNKNOWN);
     }
@@ -42,6 +43,7 @@ void host_close(struct host *host)
     held_close(&host->memory);
     held_close(&host->disks);
     held_close(&host->network);
+    pressure_close(&host->pressure);
 }
 
 static DIR *open_folder(int dir_fd, const char *path)
@@ -171,6 +173,19 @@ static void refresh_interfaces(struct host *host, struct reader *reader)
     }
 }
 
+/* /proc/vmstat is long, and kills are rare. */
+static void refresh_oom_kills(struct host *host, struct reader *reader)
+{
+    uint64_t n_kills = 0;
+    int r;
+
+    r = reader_once(reader, host->proc_fd, "vmstat");
+    if (r == 0) {
+        r = reader_parsed(reader, counters_oom_kills(reader->bytes, reader->n, &n_kills));
+    }
+    host->oom_kills = r < 0 ? value_absent(held_state(r)) : value_of((double)n_kills);
+}
+
 void host_refresh(struct host *host, struct reader *reader)
 {
     unsigned n_cpus = 0;
@@ -179,6 +194,8 @@ void host_refresh(struct host *host, struct reader *reader)
     held_retry(&host->memory);
     held_retry(&host->disks);
     held_retry(&host->network);
+    pressure_retry(&host->pressure);
+    refresh_oom_kills(host, reader);
     refresh_disks(host, reader);
     refresh_interfaces(host, reader);
     host->n_cpus_online = 0;
@@ -231,11 +248,30 @@ static void take_cpu(struct host *host, time_us now_us, struct reader *reader)
                                          ? limit
                                          : value_of(ratio.number * limit.number);
     host->values[METRIC_CPU_THROTTLED_RATIO] = value_absent(VALUE_UNLIMITED);
+    host->values[METRIC_CPU_THROTTLED_SECONDS_PER_S] = value_absent(VALUE_UNLIMITED);
 }
 
 static double bytes_without(uint64_t total, uint64_t part, uint64_t other_part)
 {
     return fmax(0.0, (double)total - (double)part - (double)other_part);
+}
+
+static struct value ratio_of(struct value part, uint64_t whole)
+{
+    if (!value_is_present(part)) {
+        return part;
+    }
+    return whole > 0 ? value_of(part.number / (double)whole) : value_absent(VALUE_FAILED);
+}
+
+static void miss_memory(struct value *values, enum value_state why)
+{
+    for (size_t i = METRIC_MEMORY_BYTES; i <= METRIC_MEMORY_RATIO; i++) {
+        values[i] = value_absent(why);
+    }
+    values[METRIC_MEMORY_WORKING_SET_RATIO] = value_absent(why);
+    values[METRIC_MEMORY_AVAILABLE_BYTES] = value_absent(why);
+    values[METRIC_SWAP_BYTES] = value_absent(why);
 }
 
 static void take_memory(struct host *host, struct reader *reader)
@@ -244,14 +280,14 @@ static void take_memory(struct host *host, struct reader *reader)
     struct value *values = host->values;
     int r;
 
+    values[METRIC_OOM_KILLS] = host->oom_kills;
+
     r = reader_held(reader, &host->memory);
     if (r == 0) {
         r = reader_parsed(reader, counters_meminfo(reader->bytes, reader->n, &memory));
     }
     if (r < 0) {
-        for (size_t i = METRIC_MEMORY_BYTES; i <= METRIC_MEMORY_RATIO; i++) {
-            values[i] = value_absent(held_state(r));
-        }
+        miss_memory(values, held_state(r));
         return;
     }
     values[METRIC_MEMORY_BYTES] = value_of(bytes_without(memory.total, memory.available, 0));
@@ -260,9 +296,12 @@ static void take_memory(struct host *host, struct reader *reader)
             ? value_absent(VALUE_UNSUPPORTED)
             : value_of(bytes_without(memory.total, memory.free, memory.inactive_file));
     values[METRIC_MEMORY_LIMIT_BYTES] = value_of((double)memory.total);
-    values[METRIC_MEMORY_RATIO] =
-        memory.total > 0 ? value_of(values[METRIC_MEMORY_BYTES].number / (double)memory.total)
-                         : value_absent(VALUE_FAILED);
+    values[METRIC_MEMORY_RATIO] = ratio_of(values[METRIC_MEMORY_BYTES], memory.total);
+    values[METRIC_MEMORY_WORKING_SET_RATIO] = ratio_of(values[METRIC_MEMORY_WORKING_SET_BYTES],
+                                                       memory.total);
+    values[METRIC_MEMORY_AVAILABLE_BYTES] = value_of((double)memory.available);
+    values[METRIC_SWAP_BYTES] = memory.swap == COUNTERS_NONE ? value_absent(VALUE_UNSUPPORTED)
+                                                             : value_of((double)memory.swap);
 }
 
 /* Take the outcome of reading one group of bytes in and out into its rate. */
@@ -278,20 +317,76 @@ static void step_traffic(struct host *host, struct rate *rate, time_us now_us, i
     host->n_resets += rate_step(rate, now_us, traffic->members, counts, N_ELEMENTS(counts));
 }
 
+/* The busiest disk: one that is at work all the time is no less so for the idle ones beside it. A
+ * counter of 32 bits, which wraps: each disk has a rate of its own. */
+static struct value busiest_ratio(struct host *host, time_us now_us,
+                                  const struct counters_disks *disks)
+{
+    struct value busiest = value_absent(VALUE_UNKNOWN);
+
+    for (size_t i = 0; i < disks->n; i++) {
+        struct value busy;
+
+        (void)rate_step(&host->busy_rates[i], now_us, disks->disks[i].name_hash,
+                        &disks->disks[i].busy_ms, 1);
+        busy = rate_per_second(&host->busy_rates[i], 0);
+        busy.number = fmin(1.0, busy.number / 1000);
+        if (value_is_present(busy) ? !value_is_present(busiest) || busy.number > busiest.number
+                                   : busiest.state == VALUE_UNKNOWN) {
+            busiest = busy;
+        }
+    }
+    return busiest;
+}
+
+/* How long an operation took; unknown when there was none. */
+static struct value latency_of(const struct rate *rate)
+{
+    double n_operations = (double)rate->deltas[0] + (double)rate->deltas[1];
+
+    if (rate->state != VALUE_PRESENT) {
+        return value_absent(rate->state);
+    }
+    return n_operations > 0 ? value_of((double)rate->deltas[2] / 1000 / n_operations)
+                            : value_absent(VALUE_UNKNOWN);
+}
+
+/* Operations and times, apart from the bytes: times wrap, and that is no reset of the bytes. */
+static void take_operations(struct host *host, time_us now_us, const struct counters_disks *disks)
+{
+    const uint64_t counts[] = {disks->sum.in_operations, disks->sum.out_operations,
+                               disks->operation_ms};
+
+    (void)rate_step(&host->operation_rate, now_us, disks->sum.members, counts, N_ELEMENTS(counts));
+    host->values[METRIC_DISK_BUSY_RATIO] = busiest_ratio(host, now_us, disks);
+}
+
 static void take_disks(struct host *host, time_us now_us, struct reader *reader)
 {
-    struct counters_traffic traffic = {0};
+    struct counters_disks disks;
     int r;
 
+    disks.n = 0;
+    disks.sum = (struct counters_traffic){0};
+    disks.operation_ms = 0;
     r = reader_held(reader, &host->disks);
     if (r == 0) {
         r = reader_parsed(
             reader, counters_disk_stats(reader->bytes, reader->n,
-                                        host->has_disk_names ? &host->disk_names : NULL, &traffic));
+                                        host->has_disk_names ? &host->disk_names : NULL, &disks));
     }
-    step_traffic(host, &host->disk_rate, now_us, r, &traffic);
+    step_traffic(host, &host->disk_rate, now_us, r, &disks.sum);
+    if (r < 0) {
+        rate_miss(&host->operation_rate, held_state(r));
+        host->values[METRIC_DISK_BUSY_RATIO] = value_absent(held_state(r));
+    } else {
+        take_operations(host, now_us, &disks);
+    }
     host->values[METRIC_DISK_READ_BYTES_PER_S] = rate_per_second(&host->disk_rate, 0);
     host->values[METRIC_DISK_WRITE_BYTES_PER_S] = rate_per_second(&host->disk_rate, 1);
+    host->values[METRIC_DISK_READS_PER_S] = rate_per_second(&host->operation_rate, 0);
+    host->values[METRIC_DISK_WRITES_PER_S] = rate_per_second(&host->operation_rate, 1);
+    host->values[METRIC_DISK_LATENCY_SECONDS] = latency_of(&host->operation_rate);
 }
 
 static void take_network(struct host *host, time_us now_us, struct reader *reader)
@@ -312,14 +407,22 @@ static void take_network(struct host *host, time_us now_us, struct reader *reade
     host->values[METRIC_NET_SPEED_BYTES_PER_S] = host->speed;
 }
 
+void host_miss_space(enum value_state why, struct value *values)
+{
+    values[METRIC_DISK_USED_BYTES] = value_absent(why);
+    values[METRIC_DISK_TOTAL_BYTES] = value_absent(why);
+    values[METRIC_DISK_AVAILABLE_BYTES] = value_absent(why);
+    values[METRIC_INODES_USED] = value_absent(why);
+    values[METRIC_INODES_TOTAL] = value_absent(why);
+}
+
 void host_space(const char *path, struct value *values)
 {
     struct statvfs status;
     double block;
 
     if (statvfs(path, &status) < 0) {
-        values[METRIC_DISK_USED_BYTES] = value_absent(held_state(-errno));
-        values[METRIC_DISK_TOTAL_BYTES] = values[METRIC_DISK_USED_BYTES];
+        host_miss_space(held_state(-errno), values);
         return;
     }
     /* Counts are of fragments; f_bsize is only a hint for reading. */
@@ -327,6 +430,15 @@ void host_space(const char *path, struct value *values)
     values[METRIC_DISK_USED_BYTES] =
         value_of(fmax(0.0, (double)status.f_blocks - (double)status.f_bfree) * block);
     values[METRIC_DISK_TOTAL_BYTES] = value_of((double)status.f_blocks * block);
+    values[METRIC_DISK_AVAILABLE_BYTES] = value_of((double)status.f_bavail * block);
+    if (status.f_files == 0) { /* btrfs makes them as they are needed */
+        values[METRIC_INODES_USED] = value_absent(VALUE_UNLIMITED);
+        values[METRIC_INODES_TOTAL] = value_absent(VALUE_UNLIMITED);
+        return;
+    }
+    values[METRIC_INODES_USED] =
+        value_of(fmax(0.0, (double)status.f_files - (double)status.f_ffree));
+    values[METRIC_INODES_TOTAL] = value_of((double)status.f_files);
 }
 
 void host_take(struct host *host, time_us now_us, struct reader *reader)
@@ -336,4 +448,6 @@ void host_take(struct host *host, time_us now_us, struct reader *reader)
     take_disks(host, now_us, reader);
     take_network(host, now_us, reader);
     host_space("/", host->values);
+    (void)pressure_take(&host->pressure, now_us, 1, reader, &host->was_pressure_said,
+                        &host->n_resets, host->values);
 }

@@ -6,6 +6,7 @@
 
 #include "agent/counters.h"
 #include "agent/held.h"
+#include "agent/pressure.h"
 #include "agent/rate.h"
 #include "common/metric.h"
 #include "common/units.h"
@@ -15,6 +16,11 @@ struct host {
     int proc_fd, sys_fd; /* the roots; sys_fd is -1 when there is no sysfs */
     struct held stat, memory, disks, network;
     struct rate cpu_rate, disk_rate, network_rate;
+    struct rate operation_rate;                 /* of disks: reads, writes, milliseconds */
+    struct rate busy_rates[COUNTERS_DISKS_MAX]; /* of single disks, by their place in the file */
+    struct pressure pressure;
+    bool was_pressure_said;           /* logged: PSI is switched off */
+    struct value oom_kills;           /* of the last refresh */
     unsigned n_cpus_online;           /* 0: sysfs does not say */
     bool has_disk_names;              /* `disk_names` holds; else diskstats is guessed at */
     struct counters_names disk_names; /* whole disks that carry bytes themselves */
@@ -37,7 +43,10 @@ void host_take(struct host *host, time_us now_us, struct reader *reader);
 /* Close what it holds open. */
 void host_close(struct host *host);
 
-/* Used and total bytes of the file system at `path`, into the two disk values. */
+/* Space and inodes of the file system at `path`, into their five values. */
 void host_space(const char *path, struct value *values);
+
+/* They are absent, for that reason. */
+void host_miss_space(enum value_state why, struct value *values);
 
 #endif

@@ -27,32 +27,54 @@ static double ratio_of(double used, double limit)
     return limit > 0 ? fmin(1.0, used / limit) : 1.0;
 }
 
-static struct value tightest_ratio(const struct level *levels, size_t n_levels, struct value limit)
+/* Which value of a level is meant. */
+typedef struct value (*level_part)(const struct level *level);
+
+static struct value used_of(const struct level *level)
 {
+    return level->used;
+}
+
+static struct value extra_of(const struct level *level)
+{
+    return level->extra;
+}
+
+static struct value throttled_s_of(const struct level *level)
+{
+    return level->throttled_s;
+}
+
+static struct value tightest_ratio(const struct level *levels, size_t n_levels, level_part part,
+                                   struct value limit)
+{
+    struct value own = part(&levels[0]);
     double ratio;
 
-    if (!value_is_present(levels[0].used)) {
-        return levels[0].used;
+    if (!value_is_present(own)) {
+        return own;
     }
     if (!value_is_present(limit)) {
         return limit;
     }
-    ratio = ratio_of(levels[0].used.number, limit.number);
+    ratio = ratio_of(own.number, limit.number);
     for (size_t i = 1; i < n_levels; i++) {
-        if (value_is_present(levels[i].used) && isfinite(levels[i].limit)) {
-            ratio = fmax(ratio, ratio_of(levels[i].used.number, levels[i].limit));
+        struct value other = part(&levels[i]);
+
+        if (value_is_present(other) && isfinite(levels[i].limit)) {
+            ratio = fmax(ratio, ratio_of(other.number, levels[i].limit));
         }
     }
     return value_of(ratio);
 }
 
 /* The largest that is present; else why one is absent that could have been there. */
-static struct value worst_extra(const struct level *levels, size_t n_levels)
+static struct value worst_of(const struct level *levels, size_t n_levels, level_part part)
 {
     struct value worst = value_absent(VALUE_UNLIMITED);
 
     for (size_t i = 0; i < n_levels; i++) {
-        struct value extra = levels[i].extra;
+        struct value extra = part(&levels[i]);
 
         if (value_is_present(extra)) {
             if (!value_is_present(worst) || extra.number > worst.number) {
@@ -73,8 +95,9 @@ void level_cpu(const struct level *levels, size_t n_levels, struct value capacit
     assert(n_levels > 0);
     values[METRIC_CPU_CORES] = levels[0].used;
     values[METRIC_CPU_LIMIT_CORES] = limit;
-    values[METRIC_CPU_RATIO] = tightest_ratio(levels, n_levels, limit);
-    values[METRIC_CPU_THROTTLED_RATIO] = worst_extra(levels, n_levels);
+    values[METRIC_CPU_RATIO] = tightest_ratio(levels, n_levels, used_of, limit);
+    values[METRIC_CPU_THROTTLED_RATIO] = worst_of(levels, n_levels, extra_of);
+    values[METRIC_CPU_THROTTLED_SECONDS_PER_S] = worst_of(levels, n_levels, throttled_s_of);
 }
 
 void level_memory(const struct level *levels, size_t n_levels, struct value capacity,
@@ -86,5 +109,6 @@ void level_memory(const struct level *levels, size_t n_levels, struct value capa
     values[METRIC_MEMORY_BYTES] = levels[0].used;
     values[METRIC_MEMORY_WORKING_SET_BYTES] = levels[0].extra;
     values[METRIC_MEMORY_LIMIT_BYTES] = limit;
-    values[METRIC_MEMORY_RATIO] = tightest_ratio(levels, n_levels, limit);
+    values[METRIC_MEMORY_RATIO] = tightest_ratio(levels, n_levels, used_of, limit);
+    values[METRIC_MEMORY_WORKING_SET_RATIO] = tightest_ratio(levels, n_levels, extra_of, limit);
 }

@@ -15,14 +15,15 @@ struct level {
     double limit;       /* in the same unit; INFINITY: none here */
     struct value extra; /* CPU: throttled share (VALUE_UNLIMITED where there is no quota); memory:
                            the working set */
+    struct value throttled_s; /* CPU: seconds throttled a second, likewise */
 };
 
 /* From at least one level, `capacity` (online CPUs) and `limit_error` (VALUE_PRESENT, or why some
- * level's limit could not be read, which leaves limit and ratio absent): the four CPU values. */
+ * level's limit could not be read, which leaves limit and ratio absent): the five CPU values. */
 void level_cpu(const struct level *levels, size_t n_levels, struct value capacity,
                enum value_state limit_error, struct value *values);
 
-/* The same for the four memory values; `capacity` is the host's RAM. */
+/* The same for the five memory values; `capacity` is the host's RAM. */
 void level_memory(const struct level *levels, size_t n_levels, struct value capacity,
                   enum value_state limit_error, struct value *values);
 

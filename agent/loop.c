@@ -24,6 +24,7 @@
 #include "agent/agent.h"
 #include "agent/apply.h"
 #include "agent/footprint.h"
+#include "agent/observe.h"
 #include "agent/pages.h"
 #include "agent/sampler.h"
 #include "agent/source.h"
@@ -44,10 +45,6 @@
  * seldom than the second. */
 #define TICK_US_MIN MILLISECONDS(900)
 #define TICK_US_MAX SECONDS(5)
-
-/* While an aggregator is away: it must be noticed soon when it is back. Longer than the shortest
- * interval that is common, so that no beat of its own is needed then. */
-#define TICK_US_AWAY MILLISECONDS(1100)
 
 /* Pages are published when somebody has asked since the last time or the state of readiness is
  * another, and else so often. A page that was not published for longer than the second time is not
@@ -191,21 +188,23 @@ static int encode_report(struct loop *loop, size_t *ret_n)
     }
 }
 
-static void publish_report(struct loop *loop)
+/* Every aggregator hears the same, but for what it has decided itself. */
+static void publish_report(struct loop *loop, const uint64_t applied_seqs[AGGREGATORS_MAX])
 {
-    size_t n;
-    int r;
-
-    r = encode_report(loop, &n);
-    if (r < 0) {
-        char why[TEXT_BYTES_MAX + 1] = "too long for a message";
-
-        (void)report_check(&loop->report, why);
-        log_event(LOG_ERROR, "report_unsendable", log_text("why", why));
-        return;
-    }
-    loop->report_bytes = n;
     for (size_t i = 0; i < loop->config->aggregators.n; i++) {
+        size_t n = 0;
+        int r;
+
+        loop->report.applied_seq = applied_seqs[i];
+        r = encode_report(loop, &n);
+        if (r < 0) {
+            char why[TEXT_BYTES_MAX + 1] = "too long for a message";
+
+            (void)report_check(&loop->report, why);
+            log_event(LOG_ERROR, "report_unsendable", log_text("why", why));
+            return;
+        }
+        loop->report_bytes = n;
         r = link_send(loop->reports[i], loop->message, n);
         if (r < 0) {
             log_event(LOG_ERROR, "report_not_sent",
@@ -252,49 +251,28 @@ static void ask(struct loop *loop, const struct agent_ask *ask)
     if (r == 0) {
         r = link_ask(loop->decisions[i], loop->message, n, POLL_TIMEOUT_US);
     }
-    if (r < 0) {
-        post_poll_failed(loop, i, r == -EAGAIN ? "not connected" : strerror(-r));
+    if (r == -EAGAIN) {
+        post_poll_unsent(loop, i);
+    } else if (r < 0) {
+        post_poll_failed(loop, i, strerror(-r));
     }
 }
 
 /* --- sampling --- */
 
-/* Add broker `index` to the report. Returns since when what is said of it was true. */
-static time_us sample_broker(struct loop *loop, size_t index, time_us now_us)
-{
-    const struct broker_options *options = &loop->brokers[index];
-    struct broker_load *broker = report_add_broker(&loop->report);
-    time_us seen_us = now_us;
-
-    assert(broker != NULL);
-    (void)snprintf(broker->id, sizeof(broker->id), "%s", options->id);
-    (void)snprintf(broker->address, sizeof(broker->address), "%s", options->address);
-    broker->actuator = options->actuator.type != ACTUATOR_NONE;
-    sampler_broker(loop->sampler, index, broker);
-    if (loop->sources[index] != NULL) {
-        seen_us = source_fill(loop->sources[index], now_us, &loop->report, broker);
-    }
-    return seen_us;
-}
-
 static void sample(struct loop *loop)
 {
     const time_us now_us = clock_now_us();
-    time_us seen_us = now_us;
+    const time_us seen_us = observe(loop->config, loop->sampler, loop->sources, now_us,
+                                    &loop->report);
 
-    sampler_take(loop->sampler, now_us);
-    report_clear(&loop->report);
-    sampler_host(loop->sampler, loop->report.host);
-    for (size_t i = 0; i < loop->config->brokers.n; i++) {
-        const time_us broker_seen_us = sample_broker(loop, i, now_us);
-
-        seen_us = MIN(seen_us, broker_seen_us);
-    }
     loop->sample_seconds = (double)(clock_now_us() - now_us) / (double)US_PER_S;
     loop->was_sampled = true;
-    post(loop,
-         &(struct agent_event){.kind = AGENT_SAMPLED, .report = &loop->report, .seen_us = seen_us},
-         "");
+    post(
+        loop,
+        &(struct agent_event){
+            .kind = AGENT_SAMPLED, .report = &loop->report, .taken_us = now_us, .seen_us = seen_us},
+        "");
 }
 
 /* --- the queue --- */
@@ -307,7 +285,7 @@ static void carry_out(struct loop *loop)
         tell(loop, &effects->notes[i]);
     }
     if (effects->publish) {
-        publish_report(loop);
+        publish_report(loop, effects->applied_seqs);
     }
     for (size_t i = 0; i < effects->n_runs; i++) {
         run_actuator(loop, &effects->runs[i]);
@@ -461,6 +439,7 @@ static void collect(struct loop *loop)
     numbers->reaper_ok = link_canary_is_alive();
     numbers->agent = loop->agent.statistics;
     sampler_statistics(loop->sampler, &numbers->sampler);
+    numbers->environment = loop->report.environment;
     numbers->sample_seconds = loop->sample_seconds;
     numbers->report_bytes = loop->report_bytes;
     numbers->n_topics = loop->report.n_topics;
@@ -545,26 +524,11 @@ static void tick(struct loop *loop, time_us now_us)
     loop->ticked_at_us = now_us;
 }
 
-static bool is_any_away(const struct loop *loop)
-{
-    for (size_t i = 0; i < loop->config->aggregators.n; i++) {
-        if (link_n_pipes(loop->reports[i]) == 0 || link_n_pipes(loop->decisions[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* When a tick is due though no sample was taken. */
-static time_us tick_at(const struct loop *loop)
-{
-    return loop->ticked_at_us + (is_any_away(loop) ? TICK_US_AWAY : TICK_US_MAX);
-}
-
 static bool is_tick_due(const struct loop *loop, time_us now_us)
 {
-    return now_us >= tick_at(loop) ||
-           (loop->was_sampled && now_us - loop->ticked_at_us >= TICK_US_MIN);
+    const time_us since_us = now_us - loop->ticked_at_us;
+
+    return since_us >= TICK_US_MAX || (loop->was_sampled && since_us >= TICK_US_MIN);
 }
 
 /* Wait until something is there or due. `fds`: the signals, a link for each aggregator, actuators.
@@ -573,7 +537,7 @@ static void wait_for_something(struct loop *loop, struct pollfd *fds)
 {
     const size_t n_links = loop->config->aggregators.n;
     const time_us now_us = clock_now_us();
-    time_us due_us = MIN(loop->wake_at_us, tick_at(loop));
+    time_us due_us = MIN(loop->wake_at_us, loop->ticked_at_us + TICK_US_MAX);
     nfds_t n = 0;
 
     fds[n++] = (struct pollfd){.fd = loop->signals, .events = POLLIN};

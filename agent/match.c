@@ -1,7 +1,7 @@
 /* Which processes are a broker's. Shell: reads /proc.
  *
- * A broker's file of its pid, or its cgroup, leads to it at once; an executable or a port needs a
- * look at every process. What cannot be looked into for want of rights is told apart from what is
+ * A broker's file of its pid, or its cgroup, leads to it at once; the other ways need a look at
+ * every process. What cannot be looked into for want of rights is told apart from what is
  * not there. Processes may end at every step: that is never an error. */
 #include "agent/match.h"
 
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/container.h"
 #include "agent/counters.h"
 #include "agent/held.h"
 #include "common/cleanup.h"
@@ -254,10 +255,20 @@ static bool arguments_match(struct match_view *view, pid_t pid, const char *patt
     return fnmatch(pattern, view->bytes, 0) == 0;
 }
 
+static bool is_said(const char *option)
+{
+    return option != NULL && option[0] != '\0';
+}
+
+/* Whether a program is the one meant: by its whole path, or by the last part of it. */
+static bool is_named(const char *path, const char *executable)
+{
+    return strcmp(strchr(executable, '/') != NULL ? path : last_name(path), executable) == 0;
+}
+
 static int find_by_executable(const struct match_options *match, struct match_view *view,
                               struct match_processes *found)
 {
-    bool is_whole_path = strchr(match->executable, '/') != NULL;
     bool is_denied = false;
     char path[4096];
     int r;
@@ -268,7 +279,7 @@ static int find_by_executable(const struct match_options *match, struct match_vi
         int seen = read_executable(view, process.pid, path, sizeof(path));
 
         is_denied = is_denied || seen == -EACCES;
-        if (seen == 0 && strcmp(is_whole_path ? path : last_name(path), match->executable) == 0 &&
+        if (seen == 0 && is_named(path, match->executable) &&
             arguments_match(view, process.pid, match->arguments)) {
             r = append(found, process);
         }
@@ -453,21 +464,235 @@ static int find_by_cgroup(const char *path, struct match_view *view, struct matc
     return found->n == 0 && is_hidden ? scan_members(path, view, found) : 0;
 }
 
+/* The cgroup of `container` that /proc/PID/cgroup names, in the first hierarchy that has it. */
+static bool find_container(const char *bytes, size_t n, const char *container,
+                           struct cgroups_place *ret_place)
+{
+    for (unsigned c = 0; c < CGROUPS_CONTROLLERS; c++) {
+        if (cgroups_parse_place(bytes, n, c, ret_place) == 0) {
+            size_t n_path = container_on_path(ret_place->path, container);
+
+            if (n_path > 0) {
+                ret_place->path[n_path] = '\0';
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int find_by_container(const char *container, struct match_view *view,
+                             struct match_processes *found)
+{
+    struct cgroups_place place;
+    size_t n;
+    int r;
+
+    r = scan_once(view);
+    for (size_t i = 0; r == 0 && i < view->all->n; i++) {
+        if (read_of(view, view->all->list[i].pid, "cgroup", &n) == 0 &&
+            find_container(view->bytes, n, container, &place)) {
+            r = append(found, view->all->list[i]);
+        }
+    }
+    return r;
+}
+
+/* Where a process stands as a member of a pod: in the hierarchy of memory, which runtimes always
+ * use, down to its container. */
+static int read_member(const char *bytes, size_t n, char ret_path[CGROUPS_PATH_BYTES])
+{
+    struct cgroups_place place;
+    size_t n_path;
+    int r;
+
+    r = cgroups_parse_place(bytes, n, CGROUPS_MEMORY, &place);
+    if (r < 0) {
+        return r;
+    }
+    n_path = container_innermost(place.path);
+    if (n_path > 0) {
+        place.path[n_path] = '\0';
+    }
+    memcpy(ret_path, place.path, sizeof(place.path));
+    return 0;
+}
+
+/* A container beside the agent's own. */
+struct mate {
+    char path[CGROUPS_PATH_BYTES];
+    size_t n_processes;
+    pid_t first;
+    bool fits; /* it runs what is looked for */
+};
+
+#define MATES_MAX 16
+
+static bool fits(const struct match_options *match, struct match_view *view, pid_t pid)
+{
+    char path[4096];
+
+    return !is_said(match->executable) ||
+           (read_executable(view, pid, path, sizeof(path)) == 0 &&
+            is_named(path, match->executable) && arguments_match(view, pid, match->arguments));
+}
+
+/* Count the process to its container. */
+static int add_member(const struct match_options *match, struct match_view *view, pid_t pid,
+                      const char *path, struct mate *mates, size_t *n_mates)
+{
+    size_t i = 0;
+
+    while (i < *n_mates && strcmp(mates[i].path, path) != 0) {
+        i++;
+    }
+    if (i == MATES_MAX) {
+        return -ENOTUNIQ;
+    }
+    if (i == *n_mates) {
+        mates[(*n_mates)++] = (struct mate){.first = pid};
+        memcpy(mates[i].path, path, CGROUPS_PATH_BYTES);
+    }
+    mates[i].n_processes++;
+    mates[i].first = MIN(mates[i].first, pid);
+    mates[i].fits = mates[i].fits || fits(match, view, pid);
+    return 0;
+}
+
+static int list_mates(const struct match_options *match, struct match_view *view,
+                      struct mate *mates, size_t *ret_n_mates)
+{
+    char own[CGROUPS_PATH_BYTES], path[CGROUPS_PATH_BYTES];
+    size_t n;
+    int r;
+
+    *ret_n_mates = 0;
+    r = held_read_once(view->proc_fd, "self/cgroup", view->bytes, view->size, &n);
+    if (r < 0 || read_member(view->bytes, n, own) < 0) {
+        return 0;
+    }
+    r = scan_once(view);
+    for (size_t i = 0; r == 0 && i < view->all->n; i++) {
+        pid_t pid = view->all->list[i].pid;
+
+        if (read_of(view, pid, "cgroup", &n) == 0 && read_member(view->bytes, n, path) == 0 &&
+            container_is_mate(own, path)) {
+            r = add_member(match, view, pid, path, mates, ret_n_mates);
+        }
+    }
+    return r;
+}
+
+/* The sandbox holds the pod's namespaces and does nothing. Where other containers are, process 1 of
+ * the pid namespace is it; a name tells it elsewhere. */
+static bool is_sandbox(struct match_view *view, const struct mate *mate, size_t n_mates)
+{
+    static const char *const names[] = {"pause", "podman-pause", "catatonit"};
+    struct counters_process process;
+    size_t n;
+
+    if (mate->n_processes != 1 || read_of(view, mate->first, "stat", &n) < 0 ||
+        counters_process_stat(view->bytes, n, &process) < 0) {
+        return false;
+    }
+    for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+        if (strcmp(process.name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return mate->first == 1 && n_mates > 1;
+}
+
+/* The one container that it can be: its index, -ESRCH, or -ENOTUNIQ. */
+static int choose_mate(struct match_view *view, const struct mate *mates, size_t n_mates)
+{
+    int chosen = -ESRCH;
+
+    for (size_t i = 0; i < n_mates; i++) {
+        if (mates[i].fits && !is_sandbox(view, &mates[i], n_mates)) {
+            if (chosen >= 0) {
+                return -ENOTUNIQ;
+            }
+            chosen = (int)i;
+        }
+    }
+    return chosen;
+}
+
+static int find_pod_mate(const struct match_options *match, struct match_view *view,
+                         struct match_processes *found)
+{
+    struct mate mates[MATES_MAX];
+    char path[CGROUPS_PATH_BYTES];
+    size_t n, n_mates;
+    int chosen, r;
+
+    r = list_mates(match, view, mates, &n_mates);
+    if (r < 0) {
+        return r;
+    }
+    chosen = choose_mate(view, mates, n_mates);
+    if (chosen < 0) {
+        return chosen == -ESRCH ? 0 : chosen;
+    }
+    for (size_t i = 0; r == 0 && i < view->all->n; i++) {
+        if (read_of(view, view->all->list[i].pid, "cgroup", &n) == 0 &&
+            read_member(view->bytes, n, path) == 0 && strcmp(path, mates[chosen].path) == 0) {
+            r = append(found, view->all->list[i]);
+        }
+    }
+    return r;
+}
+
+bool match_is_whole(const struct match_options *match)
+{
+    return is_said(match->cgroup) || is_said(match->container) || match->pod_mate;
+}
+
+void match_cgroup(const struct match_options *match, const char *bytes, size_t n,
+                  char ret_path[CGROUPS_PATH_BYTES])
+{
+    struct cgroups_place place;
+
+    ret_path[0] = '\0';
+    if (is_said(match->cgroup)) {
+        (void)snprintf(ret_path, CGROUPS_PATH_BYTES, "%s", match->cgroup);
+    } else if (is_said(match->container)) {
+        if (find_container(bytes, n, match->container, &place)) {
+            memcpy(ret_path, place.path, sizeof(place.path));
+        }
+    } else if (match->pod_mate) {
+        (void)read_member(bytes, n, ret_path);
+    }
+}
+
 static int find_all(const struct match_options *match, struct match_view *view,
                     struct match_processes *found)
 {
-    if (match->cgroup != NULL && match->cgroup[0] != '\0') {
+    if (is_said(match->cgroup)) {
         return find_by_cgroup(match->cgroup, view, found);
     }
-    if (match->pid_file != NULL && match->pid_file[0] != '\0') {
+    if (is_said(match->pid_file)) {
         return find_by_pid_file(match->pid_file, view, found);
     }
-    if (match->executable != NULL && match->executable[0] != '\0') {
+    if (is_said(match->container)) {
+        return find_by_container(match->container, view, found);
+    }
+    if (match->pod_mate) {
+        return find_pod_mate(match, view, found);
+    }
+    if (is_said(match->executable)) {
         return find_by_executable(match, view, found);
     }
     return match->port > 0 && match->port <= UINT16_MAX
                ? find_by_port((uint16_t)match->port, view, found)
                : 0;
+}
+
+/* Who was there first: pids begin anew at the highest. */
+static bool is_older(const struct match_process *a, const struct match_process *b)
+{
+    return a->start_ticks != b->start_ticks ? a->start_ticks < b->start_ticks : a->pid < b->pid;
 }
 
 int match_find(const struct match_options *match, struct match_view *view,
@@ -484,7 +709,7 @@ int match_find(const struct match_options *match, struct match_view *view,
     for (size_t i = 0; i < ret_found->n; i++) {
         const struct match_process *process = &ret_found->list[i];
 
-        if (!has_pid(ret_found, process->ppid) && (root == NULL || process->pid < root->pid)) {
+        if (!has_pid(ret_found, process->ppid) && (root == NULL || is_older(process, root))) {
             root = process;
         }
     }

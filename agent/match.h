@@ -35,13 +35,21 @@ struct match_view {
 int match_scan(struct match_view *view);
 
 /* Find the broker's processes that match, and of them the one to follow: that whose parent does not
- * match, the lowest pid of such. `ret_found` is filled with all that match (with `cgroup`: all that
- * are in it and below).
+ * match, the oldest of such. `ret_found` is filled with all that match (with `cgroup`,
+ * `container` and `pod_mate`: all that are in it and below).
  *
  * Returns 0; -ESRCH when none matches; -EACCES when none does but the processes of others could not
- * be looked into; -ENOMEM. */
+ * be looked into; -ENOTUNIQ when several containers could be the pod mate; -ENOMEM. */
 int match_find(const struct match_options *match, struct match_view *view,
                struct match_processes *ret_found, struct match_process *ret_root);
+
+/* Whether all processes that match are the broker's, also those that its root did not start. */
+bool match_is_whole(const struct match_options *match);
+
+/* The cgroup that is the broker's as a whole, by the bytes of its root's /proc/PID/cgroup: what the
+ * configuration names, or its container's. "" when there is none such. */
+void match_cgroup(const struct match_options *match, const char *bytes, size_t n,
+                  char ret_path[CGROUPS_PATH_BYTES]);
 
 /* Whether every process must be looked at to find it. */
 bool match_needs_scan(const struct match_options *match);

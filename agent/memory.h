@@ -20,6 +20,7 @@ struct memory {
     const struct chain *chain;
     enum value_state limit_error; /* VALUE_PRESENT, or why some limit is not known */
     struct memory_level levels[CHAIN_LEVELS_MAX];
+    struct held swap, events; /* of the broker's own cgroup: swap space, and what was killed */
 };
 
 /* Look at the limits again, and hold open what is to be read of each level. `ram` is the host's: a

@@ -30,6 +30,22 @@ static void put_build(struct buffer *buffer, const struct page_numbers *numbers)
           numbers->reaper_ok ? 1 : 0);
 }
 
+static void put_environment(struct buffer *buffer, const struct environment *environment)
+{
+    struct exposition_label labels[2 + ENVIRONMENT_CONTROLLERS] = {
+        {"kind", environment_kind_name(environment->kind)},
+        {"hierarchy", environment_hierarchy_name(environment->hierarchy)},
+    };
+
+    for (unsigned i = 0; i < ENVIRONMENT_CONTROLLERS; i++) {
+        labels[2 + i] = (struct exposition_label){
+            environment_controller_name(i), environment_version_name(environment->versions[i])};
+    }
+    exposition_family(buffer, FAMILY("environment_info"), EXPOSITION_GAUGE,
+                      "Where the agent runs, and which cgroup version serves each controller.");
+    exposition_sample(buffer, FAMILY("environment_info"), labels, N_ELEMENTS(labels), 1);
+}
+
 static void put_reports(struct buffer *buffer, const struct page_numbers *numbers)
 {
     counter(buffer, FAMILY("reports_total"), "Reports made since the start.",
@@ -173,6 +189,7 @@ static void put_sources(struct buffer *buffer, const struct page_numbers *number
 void agent_metrics_page(struct buffer *buffer, const struct page_numbers *numbers)
 {
     put_build(buffer, numbers);
+    put_environment(buffer, &numbers->environment);
     put_reports(buffer, numbers);
     put_sampler(buffer, numbers);
     put_polls(buffer, numbers);

@@ -10,6 +10,7 @@
 #include "agent/sampler.h"
 #include "agent/source.h"
 #include "common/buffer.h"
+#include "common/environment.h"
 #include "common/exposition.h"
 #include "common/limits.h"
 
@@ -30,6 +31,7 @@ struct page_numbers {
     const char *version;
     const char *library_version; /* of nng */
     bool reaper_ok;
+    struct environment environment;
     struct agent_statistics agent;
     struct sampler_statistics sampler;
     double sample_seconds; /* that the last sample took */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/environment.h"
 #include "agent/host.h"
 #include "agent/target.h"
 #include "common/cleanup.h"
@@ -32,6 +33,7 @@ struct sampler {
     size_t refresh_next;       /* the broker whose turn it is */
     uint64_t n_samples, n_library_errors;
     struct host host;
+    struct environment environment;
     struct surroundings around;
     size_t n_targets;
     struct target *targets;
@@ -122,6 +124,35 @@ int sampler_new(const struct agent_config *config, struct sampler **ret_sampler)
     return 0;
 }
 
+/* Only the first pid namespace has the kernel's own threads; their parent is process 2. */
+static bool is_first_pid_namespace(struct surroundings *around)
+{
+    static const char kthreadd[] = "2 (kthreadd) ";
+
+    return reader_once(&around->reader, around->proc_fd, "2/stat") == 0 &&
+           around->reader.n > sizeof(kthreadd) &&
+           memcmp(around->reader.bytes, kthreadd, sizeof(kthreadd) - 1) == 0;
+}
+
+/* Which network namespace is the host's. Process 1's is, unless the agent is in a pid namespace or
+ * shares process 1's network and knows that it is not the host's: a pod's. */
+static void find_host_network(struct surroundings *around)
+{
+    const int is_host = environment_network(around->proc_fd);
+    struct stat *host = &around->host_network;
+
+    if (is_host < 0) {
+        around->has_host_network = fstatat(around->proc_fd, "1/net/dev", host, 0) == 0 ||
+                                   fstatat(around->proc_fd, "net/dev", host, 0) == 0;
+    } else if (is_host > 0) {
+        around->has_host_network = fstatat(around->proc_fd, "net/dev", host, 0) == 0;
+    } else {
+        around->has_host_network = is_first_pid_namespace(around) &&
+                                   fstatat(around->proc_fd, "1/net/dev", host, 0) == 0;
+    }
+    around->is_host_network_hidden = is_host == 0 && !around->has_host_network;
+}
+
 /* Where the agent itself is: a cgroup that it is in too is not a broker's own. */
 static void find_self(struct surroundings *around)
 {
@@ -132,9 +163,20 @@ static void find_self(struct surroundings *around)
         chain_open(&around->agent_chains[i], around->cgroups, i, around->reader.bytes,
                    around->reader.n, "");
     }
-    around->has_host_network = fstatat(around->proc_fd, "1/net/dev", &around->host_network, 0) ==
-                                   0 ||
-                               fstatat(around->proc_fd, "net/dev", &around->host_network, 0) == 0;
+    find_host_network(around);
+}
+
+static void look_around(struct sampler *sampler)
+{
+    cleanup_close int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const struct environment_view view = {
+        .root_fd = root_fd,
+        .proc_fd = sampler->around.proc_fd,
+        .has_kubernetes_variable = getenv("KUBERNETES_SERVICE_HOST") != NULL,
+        .cgroups = sampler->around.cgroups,
+    };
+
+    environment_detect(&view, &sampler->environment);
 }
 
 static void discover(struct sampler *sampler)
@@ -143,6 +185,9 @@ static void discover(struct sampler *sampler)
                      sampler->config->cgroup_root != NULL ? sampler->config->cgroup_root : "",
                      &sampler->n_library_errors);
     find_self(&sampler->around);
+    if (!sampler->was_taken) {
+        look_around(sampler);
+    }
 }
 
 static bool is_any_due(const struct sampler *sampler, time_us now_us)
@@ -165,7 +210,7 @@ static void find(struct sampler *sampler, time_us now_us, bool is_for_all)
     if (is_for_all) {
         sampler->found_at_us = now_us;
     }
-    if (is_any_due(sampler, now_us)) {
+    if (is_any_due(sampler, now_us) || !sampler->was_taken) {
         discover(sampler);
     }
     for (size_t i = 0; i < sampler->n_targets; i++) {
@@ -229,6 +274,13 @@ static void look_again(struct sampler *sampler, time_us now_us)
     }
 }
 
+/* A pod's traffic is not the host's. */
+static void hide_host_network(struct host *host)
+{
+    host->values[METRIC_NET_RX_BYTES_PER_S] = value_absent(VALUE_DENIED);
+    host->values[METRIC_NET_TX_BYTES_PER_S] = value_absent(VALUE_DENIED);
+}
+
 void sampler_take(struct sampler *sampler, time_us now_us)
 {
     sampler->n_samples++;
@@ -237,6 +289,9 @@ void sampler_take(struct sampler *sampler, time_us now_us)
         host_refresh(&sampler->host, &sampler->around.reader);
     }
     host_take(&sampler->host, now_us, &sampler->around.reader);
+    if (sampler->around.is_host_network_hidden) {
+        hide_host_network(&sampler->host);
+    }
     look_again(sampler, now_us);
     sampler->was_taken = true;
     sampler->taken_at_us = now_us;
@@ -259,6 +314,11 @@ void sampler_broker(const struct sampler *sampler, size_t index, struct broker_l
     broker->state = target->is_found ? BROKER_UP : BROKER_DOWN;
     broker->incarnation = target->incarnation;
     memcpy(broker->values, target->values, sizeof(target->values));
+}
+
+void sampler_environment(const struct sampler *sampler, struct environment *ret_environment)
+{
+    *ret_environment = sampler->environment;
 }
 
 void sampler_statistics(const struct sampler *sampler, struct sampler_statistics *ret_statistics)

@@ -31,6 +31,9 @@ void sampler_host(const struct sampler *sampler, struct value ret_values[METRICS
  * is untouched. */
 void sampler_broker(const struct sampler *sampler, size_t index, struct broker_load *broker);
 
+/* Where the agent runs, as far as the first sampler_take() could see. */
+void sampler_environment(const struct sampler *sampler, struct environment *ret_environment);
+
 /* Counters for /metrics: files that could not be read or parsed, counters that began anew, brokers
  * found, and what libcgroup could not do or saw otherwise than our own resolver. */
 struct sampler_statistics {

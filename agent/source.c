@@ -215,7 +215,7 @@ static void tell_outcome(struct source *source, int outcome)
 
     if (outcome < 0 && !source->failing) {
         log_event(LOG_WARN, "source_failed", log_text("broker", broker->id),
-                  log_text("url", broker->source.url), log_text("error", source->error));
+                  log_text("error", source->error)); /* not the url: it may hold a password */
     } else if (outcome == 0 && source->failing) {
         log_event(LOG_INFO, "source_recovered", log_text("broker", broker->id));
     }
@@ -291,6 +291,8 @@ static int set_up_easy(struct source *source)
     CURL *easy = source->easy;
 
     if (curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ||
+        /* A name server that does not answer must not hold up the end of the process. */
+        curl.easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) != CURLE_OK ||
         curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK ||
         curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
         curl.easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK ||

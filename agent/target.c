@@ -20,6 +20,7 @@
 #define FIND_WAIT_US_MAX SECONDS(10)
 
 static const char v1_io_file[] = "blkio.throttle.io_service_bytes_recursive";
+static const char v1_io_operations_file[] = "blkio.throttle.io_serviced_recursive";
 
 uint64_t target_hash(uint64_t hash, const void *bytes, size_t n)
 {
@@ -49,7 +50,9 @@ static void close_files(struct target *target)
     target->has_limits = false;
     cpu_close(&target->cpu);
     memory_close(&target->memory);
+    pressure_close(&target->pressure);
     held_close(&target->io);
+    held_close(&target->io_operations);
     held_close(&target->network);
 }
 
@@ -70,8 +73,8 @@ void target_done(struct target *target)
     match_processes_done(&target->processes);
 }
 
-/* Say once that a broker came or went. */
-static void say(struct target *target)
+/* Say once that a broker came or went; `r` is what looking for it gave. */
+static void say(struct target *target, int r)
 {
     if (target->was_said && target->said_found == target->is_found) {
         return;
@@ -80,7 +83,9 @@ static void say(struct target *target)
         log_event(LOG_INFO, "broker_found", log_text("broker", target->options->id),
                   log_number("pid", target->root.pid));
     } else {
-        log_event(LOG_WARN, "broker_not_running", log_text("broker", target->options->id));
+        log_event(LOG_WARN, "broker_not_running", log_text("broker", target->options->id),
+                  log_text(r == -ENOTUNIQ ? "why" : NULL,
+                           "several other containers of the pod could be it"));
     }
     target->was_said = true;
     target->said_found = target->is_found;
@@ -105,14 +110,26 @@ static void read_places(struct target *target, struct surroundings *around)
     }
 }
 
-static void open_chains(struct target *target, struct surroundings *around)
+/* A cgroup can be removed when the last in it is ending, and its file goes on to tell the name. */
+static bool is_cgroup_removed(const struct reader *reader)
 {
-    const char *within = target->options->match.cgroup;
+    struct cgroups_place place;
 
     for (unsigned i = 0; i < CGROUPS_CONTROLLERS; i++) {
-        chain_open(&target->chains[i], around->cgroups, i, around->reader.bytes, around->reader.n,
-                   within != NULL ? within : "");
+        if (cgroups_parse_place(reader->bytes, reader->n, i, &place) == -ENODEV) {
+            return true;
+        }
     }
+    return false;
+}
+
+static void open_chains(struct target *target, struct surroundings *around)
+{
+    char within[CGROUPS_PATH_BYTES];
+
+    match_cgroup(&target->options->match, around->reader.bytes, around->reader.n, within);
+    chain_open_all(target->chains, around->cgroups, around->proc_fd, target->root.pid,
+                   around->reader.bytes, around->reader.n, within);
 }
 
 /* Which network namespace the broker is in. */
@@ -134,19 +151,11 @@ static bool is_same_process(const struct match_process *a, const struct match_pr
     return a->pid == b->pid && a->start_ticks == b->start_ticks;
 }
 
-/* Whether all processes that match are the broker's: those of its cgroup. */
-static bool is_whole(const struct target *target)
-{
-    const char *cgroup = target->options->match.cgroup;
-
-    return cgroup != NULL && cgroup[0] != '\0';
-}
-
-/* Only a cgroup's processes are all the broker's; of others that match, the root is, and what comes
- * from it. */
+/* Only a cgroup's or container's processes are all the broker's; of others that match, the root is,
+ * and what comes from it. */
 static void keep_root(struct target *target, const struct match_process *root)
 {
-    if (!is_whole(target)) {
+    if (!match_is_whole(&target->options->match)) {
         target->processes.list[0] = *root;
         target->processes.n = 1;
     }
@@ -165,6 +174,10 @@ static void follow(struct target *target, const struct match_process *root,
     target->incarnation = incarnation_of(root, around->boot_hash);
     identify_network(target, around);
     read_places(target, around);
+    if (is_cgroup_removed(&around->reader)) {
+        target_lose(target);
+        return;
+    }
     places_hash = target_hash(1, around->reader.bytes, around->reader.n);
     if (target->is_found && places_hash == target->places_hash) {
         return;
@@ -222,7 +235,7 @@ void target_find(struct target *target, time_us now_us, struct surroundings *aro
         target->find_wait_us = 0;
         target->find_at_us = 0;
     }
-    say(target);
+    say(target, r);
 }
 
 static bool is_shared_with_target(const struct target *target, enum cgroups_controller controller,
@@ -307,8 +320,12 @@ static void hold_io(struct target *target, struct surroundings *around)
     target->is_io_of_cgroup = counts_io(chain, around);
     if (!target->is_io_of_cgroup) {
         held_close(&target->io);
+        held_close(&target->io_operations);
     } else if (!target->io.is_wanted) {
         chain_hold(chain, 0, chain->is_v2 ? "io.stat" : v1_io_file, &target->io);
+        if (!chain->is_v2) {
+            chain_hold(chain, 0, v1_io_operations_file, &target->io_operations);
+        }
     }
 }
 
@@ -339,7 +356,7 @@ static void hold_family(struct target *target, struct surroundings *around)
         .all = &around->all,
     };
 
-    if (!is_whole(target) && (wants.cpu || wants.memory || wants.io)) {
+    if (!match_is_whole(&target->options->match) && (wants.cpu || wants.memory || wants.io)) {
         (void)match_descendants(&view, &target->processes);
     }
     family_set(&target->family, &target->root, &target->processes, around->proc_fd, wants,
@@ -354,6 +371,7 @@ void target_hold(struct target *target, struct surroundings *around)
     target->cpu.usage = &target->chains[CGROUPS_CPUACCT];
     target->cpu.cpuset = &target->chains[CGROUPS_CPUSET];
     target->memory.chain = &target->chains[CGROUPS_MEMORY];
+    pressure_hold(&target->pressure, &target->chains[CGROUPS_UNIFIED]);
     hold_network(target, around);
     if (!target->has_limits) {
         target_refresh(target, around);
@@ -366,8 +384,11 @@ void target_refresh(struct target *target, struct surroundings *around)
     cpu_refresh(&target->cpu, &around->reader);
     memory_refresh(&target->memory, around->host->values[METRIC_MEMORY_LIMIT_BYTES],
                    &around->reader);
+    pressure_retry(&target->pressure);
+    descriptors_refresh(&target->descriptors, around->proc_fd, target->root.pid, &around->reader);
     family_retry(&target->family);
     held_retry(&target->io);
+    held_retry(&target->io_operations);
     held_retry(&target->network);
 }
 
@@ -398,10 +419,37 @@ static void step_traffic(struct rate *rate, time_us now_us, uint64_t owner, int 
     *ret_out = rate_per_second(rate, 1);
 }
 
+/* Operations are in v2's file with the bytes, and in one of their own on v1; processes do not know
+ * what became of theirs. A reset of them is one of the bytes, and counted there. */
+static void take_io_operations(struct target *target, time_us now_us, uint64_t owner, int r,
+                               struct counters_traffic *traffic, struct surroundings *around)
+{
+    struct reader *reader = &around->reader;
+    struct rate *rate = &target->io_operation_rate;
+    uint64_t n_resets = 0;
+
+    if (!target->is_io_of_cgroup) {
+        r = -EOPNOTSUPP;
+    } else if (r == 0 && !target->chains[CGROUPS_IO].is_v2) {
+        r = reader_held(reader, &target->io_operations);
+        if (r == 0) {
+            r = reader_parsed(
+                reader, counters_blkio(reader->bytes, reader->n, &around->host->stacked, traffic));
+        }
+    } else {
+        traffic->in_bytes = traffic->in_operations;
+        traffic->out_bytes = traffic->out_operations;
+    }
+    step_traffic(rate, now_us, owner, r, traffic, &n_resets,
+                 &target->values[METRIC_DISK_READS_PER_S],
+                 &target->values[METRIC_DISK_WRITES_PER_S]);
+}
+
 static int take_io(struct target *target, time_us now_us, struct surroundings *around)
 {
     const struct chain *chain = &target->chains[CGROUPS_IO];
     struct reader *reader = &around->reader;
+    uint64_t owner = owner_of(target, chain, target->is_io_of_cgroup);
     struct counters_traffic traffic = {0};
     int r;
 
@@ -418,9 +466,10 @@ static int take_io(struct target *target, time_us now_us, struct surroundings *a
     } else {
         r = family_io(&target->family, reader, &traffic);
     }
-    step_traffic(&target->io_rate, now_us, owner_of(target, chain, target->is_io_of_cgroup), r,
-                 &traffic, &around->n_resets, &target->values[METRIC_DISK_READ_BYTES_PER_S],
+    step_traffic(&target->io_rate, now_us, owner, r, &traffic, &around->n_resets,
+                 &target->values[METRIC_DISK_READ_BYTES_PER_S],
                  &target->values[METRIC_DISK_WRITE_BYTES_PER_S]);
+    take_io_operations(target, now_us, owner, r, &traffic, around);
     return r == -ENODEV ? r : 0;
 }
 
@@ -429,11 +478,23 @@ static void take_space(struct target *target)
     const char *directory = target->options->data_directory;
 
     if (directory == NULL || directory[0] == '\0') {
-        target->values[METRIC_DISK_USED_BYTES] = value_absent(VALUE_UNCONFIGURED);
-        target->values[METRIC_DISK_TOTAL_BYTES] = value_absent(VALUE_UNCONFIGURED);
-        return;
+        host_miss_space(VALUE_UNCONFIGURED, target->values);
+    } else {
+        host_space(directory, target->values);
     }
-    host_space(directory, target->values);
+}
+
+/* What is known of its root process alone; and what is told of the host alone. */
+static void take_process(struct target *target)
+{
+    struct value *values = target->values;
+
+    values[METRIC_OPEN_FDS] = target->descriptors.n_open;
+    values[METRIC_MAX_FDS] = target->descriptors.n_max;
+    values[METRIC_THREADS] = value_of((double)target->family.members[0].n_threads);
+    values[METRIC_MEMORY_AVAILABLE_BYTES] = value_absent(VALUE_UNKNOWN);
+    values[METRIC_DISK_BUSY_RATIO] = value_absent(VALUE_UNKNOWN);
+    values[METRIC_DISK_LATENCY_SECONDS] = value_absent(VALUE_UNKNOWN);
 }
 
 static void take_network(struct target *target, time_us now_us, struct surroundings *around)
@@ -496,7 +557,14 @@ int target_take(struct target *target, time_us now_us, struct surroundings *arou
     if (r < 0) {
         return r;
     }
+    r = pressure_take(&target->pressure, now_us,
+                      owner_of(target, &target->chains[CGROUPS_UNIFIED], true), reader,
+                      &around->host->was_pressure_said, &around->n_resets, target->values);
+    if (r < 0) {
+        return r;
+    }
     take_space(target);
+    take_process(target);
     take_network(target, now_us, around);
     return 0;
 }

@@ -10,10 +10,12 @@
 #include "agent/cgroup.h"
 #include "agent/chain.h"
 #include "agent/cpu.h"
+#include "agent/descriptors.h"
 #include "agent/family.h"
 #include "agent/host.h"
 #include "agent/match.h"
 #include "agent/memory.h"
+#include "agent/pressure.h"
 #include "agent/rate.h"
 #include "common/metric.h"
 #include "common/units.h"
@@ -28,7 +30,8 @@ struct surroundings {
     struct reader reader;
     struct chain agent_chains[CGROUPS_CONTROLLERS]; /* where the agent itself is */
     bool has_host_network;                          /* `host_network` holds */
-    struct stat host_network; /* /proc/1/net/dev: the same inode, the same namespace */
+    bool is_host_network_hidden; /* what process 1's namespace carries is a pod's */
+    struct stat host_network;    /* its net/dev: the same inode, the same namespace */
     uint64_t n_resets, n_discoveries;
 };
 
@@ -54,9 +57,12 @@ struct target {
     struct family family;
     struct cpu cpu;
     struct memory memory;
+    struct pressure pressure;
+    struct descriptors descriptors;
     bool is_io_of_cgroup; /* else of the processes */
     struct held io, network;
-    struct rate io_rate, network_rate;
+    struct held io_operations; /* v1, where they are not in the same file */
+    struct rate io_rate, io_operation_rate, network_rate;
     enum target_network network_scope;
     enum value_state network_error;
     struct stat network_identity;

@@ -181,7 +181,7 @@ static bool admit_poll(struct aggregator *aggregator, const struct aggregator_ev
                     "a newer process of this agent speaks for the node");
         return false;
     }
-    if (decide_see_epoch(&aggregator->decide, request->epoch_seen) < 0) {
+    if (decide_see_epoch(&aggregator->decide, request) < 0) {
         aggregator->statistics.n_epochs_refused++;
         refuse_poll(aggregator, effects, event->token, POLL_REFUSED,
                     "the epoch seen is more than 2^32 ahead of this aggregator's");

@@ -48,6 +48,9 @@ static const struct option_row weight_rows[] = {
     WEIGHT_ROW(throughput, RANK_THROUGHPUT, "0.15", "Mbit/s of its topics, in and out."),
     WEIGHT_ROW(topic_count, RANK_TOPIC_COUNT, "0.10", "Number of its topics."),
     WEIGHT_ROW(disk_usage, RANK_DISK_USAGE, "0.05", "GB used where its data lies."),
+    WEIGHT_ROW(pressure, RANK_PRESSURE, "0",
+               "Percent of time that its tasks waited for CPU, memory or I/O, the worst of the "
+               "three (PSI)."),
     {.key = NULL},
 };
 

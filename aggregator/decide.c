@@ -252,18 +252,30 @@ void decide_move(struct decide *decide, const struct fleet *fleet, const char *t
     }
 }
 
-int decide_see_epoch(struct decide *decide, uint64_t epoch_seen)
+static bool is_refused_as_old(const struct decide *decide, const struct poll_request *request)
 {
-    /* Equal and never told to anyone: a process before this one used it in the same second. */
-    bool above = epoch_seen > decide->epoch || (epoch_seen == decide->epoch && !decide->epoch_used);
-
-    if (!above) {
-        return 0;
+    for (size_t i = 0; i < request->n_receipts; i++) {
+        if (request->receipts[i].status == RECEIPT_OLD_EPOCH &&
+            request->receipts[i].epoch == decide->epoch) {
+            return true;
+        }
     }
-    if (epoch_seen - decide->epoch > EPOCH_AHEAD_MAX) {
+    return false;
+}
+
+int decide_see_epoch(struct decide *decide, const struct poll_request *request)
+{
+    uint64_t seen = request->epoch_seen;
+    /* Equal and never told to anyone: a process before this one used it in the same second. */
+    bool taken = seen == decide->epoch && !decide->epoch_used;
+
+    if (seen > decide->epoch && seen - decide->epoch > EPOCH_AHEAD_MAX) {
         return -ERANGE;
     }
-    decide->epoch = epoch_seen + 1;
+    if (!taken && !(seen > decide->epoch && is_refused_as_old(decide, request))) {
+        return 0;
+    }
+    decide->epoch = seen + 1;
     decide->epoch_used = false;
     decide->n_epochs_raised++;
     return 0;

@@ -73,9 +73,11 @@ void decide_move(struct decide *decide, const struct fleet *fleet, const char *t
                  const char *broker, bool dry_run, time_us now_us, struct answer *ret_answer,
                  struct move *ret_move);
 
-/* Adopt an epoch above the one that an agent has seen. Returns 0, or -ERANGE when it is more than
- * 2^32 ahead, which no clock explains. */
-int decide_see_epoch(struct decide *decide, uint64_t epoch_seen);
+/* Adopt an epoch above the one that an agent has seen, when it refused a decision for that reason:
+ * not whenever one is heard of, or two aggregators would outbid each other for ever. Call before
+ * decide_receipts(). Returns 0, or -ERANGE when it is more than 2^32 ahead, which no clock
+ * explains. */
+int decide_see_epoch(struct decide *decide, const struct poll_request *request);
 
 /* Take in a poll's receipts, and whether its agent is another process than moves were sent to. */
 void decide_receipts(struct decide *decide, const struct poll_request *request, time_us now_us);

@@ -398,6 +398,17 @@ static time_us least_distance_us(const struct fleet_node *node, time_us now_us)
     return node->least_distance_us + (now_us - node->received_us) / DRIFT_DIVISOR;
 }
 
+/* Whether the reports come late by the same as the one before. What waited in a queue comes less
+ * and less late, by an interval each; a clock that stood still (a paused virtual machine) stays
+ * behind, and its reports are in time again from the second one on. */
+static bool is_offset(const struct fleet_node *node, const struct report *report, time_us now_us)
+{
+    time_us change_us = distance_us(report, now_us) - node->late_distance_us;
+
+    return node->late_distance_us != 0 && change_us < report->interval_us / 2 &&
+           -change_us < report->interval_us / 2;
+}
+
 /* A report of the boot that is known already. */
 static enum fleet_verdict judge_sequel(const struct fleet *fleet, const struct fleet_node *node,
                                        const struct report *report, time_us now_us)
@@ -411,7 +422,8 @@ static enum fleet_verdict judge_sequel(const struct fleet *fleet, const struct f
         return FLEET_TIME_BACK;
     }
     if (distance_us(report, now_us) - least_distance_us(node, now_us) >
-        stale_after_us(fleet, report->interval_us)) {
+            stale_after_us(fleet, report->interval_us) &&
+        !is_offset(node, report, now_us)) {
         return FLEET_LATE;
     }
     if (jump_us > CLOCK_JUMP_US_MAX || jump_us < -CLOCK_JUMP_US_MAX) {
@@ -544,13 +556,16 @@ static void commit_node(struct fleet_node *node, const struct report *report, si
 
     if (sequel) {
         node->n_missed += report->seq - node->seq - 1;
-        node->least_distance_us = MIN(least_distance_us(node, now_us), distance);
+        node->least_distance_us = is_offset(node, report, now_us)
+                                      ? distance
+                                      : MIN(least_distance_us(node, now_us), distance);
     } else {
         node->old_boots[node->next_old_boot] = node->boot_id;
         node->next_old_boot = (node->next_old_boot + 1) % FLEET_OLD_BOOTS;
         node->boot_id = report->boot_id;
         node->least_distance_us = distance;
     }
+    node->late_distance_us = 0;
     node->seq = report->seq;
     node->applied_seq = report->applied_seq;
     node->received_us = now_us;
@@ -696,6 +711,8 @@ enum fleet_verdict fleet_report(struct fleet *fleet, const struct report *report
         node->n_refused++;
         if (verdict == FLEET_CLOCK_JUMP) {
             node->wall_distance_us = wall_distance_us(report);
+        } else if (verdict == FLEET_LATE) {
+            node->late_distance_us = distance_us(report, now_us);
         }
     }
     return verdict;

@@ -34,6 +34,7 @@ struct fleet_node {
     time_us interval_us;
     time_us at_us;             /* its boot clock in that report */
     time_us least_distance_us; /* least received_us - at_us of this boot, creeping up with drift */
+    time_us late_distance_us;  /* … of the report before, when it was refused as late; else 0 */
     int64_t wall_distance_us;  /* its wall clock less its boot clock */
     uint64_t report_bytes;     /* of its last accepted report */
     uint64_t n_reports;        /* accepted, all boots */

@@ -12,6 +12,7 @@
 #include "aggregator/serve.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/process.h"
 
 enum mode { MODE_SERVE, MODE_CHECK, MODE_PRINT };
 
@@ -95,6 +96,7 @@ static int open_signals(void)
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
     fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     return fd >= 0 ? fd : -errno;
@@ -111,6 +113,7 @@ static int run(const struct aggregator_config *config)
         log_event(LOG_ERROR, "signals_failed", log_text("error", strerror(-signal_fd)));
         return EXIT_FAILURE;
     }
+    process_raise_descriptors();
     if (serve_open(config, &serve) < 0) {
         return EXIT_FAILURE;
     }

@@ -21,6 +21,7 @@ const char *rank_resource_name(enum rank_resource resource)
         [RANK_THROUGHPUT] = "throughput",
         [RANK_TOPIC_COUNT] = "topic_count",
         [RANK_DISK_USAGE] = "disk_usage",
+        [RANK_PRESSURE] = "pressure",
     };
 
     assert(resource < RANK_RESOURCES);
@@ -47,6 +48,23 @@ static struct value sum_of(struct value a, struct value b)
     return value_is_present(a) ? a : b;
 }
 
+/* The larger one when both are known, else the one that is. */
+static struct value worst_of(struct value a, struct value b)
+{
+    if (value_is_present(a) && value_is_present(b)) {
+        return a.number > b.number ? a : b;
+    }
+    return value_is_present(a) ? a : b;
+}
+
+/* A broker waits for what it lacks most. */
+static struct value worst_pressure(const struct value *values)
+{
+    return worst_of(
+        values[METRIC_CPU_PRESSURE_SOME_RATIO],
+        worst_of(values[METRIC_MEMORY_PRESSURE_SOME_RATIO], values[METRIC_IO_PRESSURE_SOME_RATIO]));
+}
+
 static struct value topic_count(const struct rank_settings *settings,
                                 const struct fleet_broker *broker)
 {
@@ -71,6 +89,7 @@ void rank_load_of(const struct rank_settings *settings, const struct fleet_broke
     ret_load->values[RANK_THROUGHPUT] = scaled(broker->topics_bytes_per_s, 8 / 1e6);
     ret_load->values[RANK_TOPIC_COUNT] = topic_count(settings, broker);
     ret_load->values[RANK_DISK_USAGE] = scaled(values[METRIC_DISK_USED_BYTES], 1e-9);
+    ret_load->values[RANK_PRESSURE] = scaled(worst_pressure(values), 100);
 }
 
 /* The largest value of each resource, at least 1.0. */

@@ -25,6 +25,7 @@ enum rank_resource {
     RANK_THROUGHPUT,  /* Mbit/s of its topics, in and out */
     RANK_TOPIC_COUNT, /* with those assigned and not seen yet */
     RANK_DISK_USAGE,  /* GB (10^9 bytes) */
+    RANK_PRESSURE,    /* percent of time that tasks waited: the worst of cpu, memory and I/O */
     RANK_RESOURCES
 };
 

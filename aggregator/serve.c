@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "aggregator/aggregator.h"
@@ -36,6 +38,10 @@
 
 /* An agent asks again as soon as its poll has been held; this is on top. */
 #define DECISIONS_SILENT_US SECONDS(60)
+
+/* A client that asks nothing for so long is cut off, and dials again: strangers who only hold
+ * connections must not keep others out. */
+#define QUERIES_SILENT_US SECONDS(300)
 
 /* A page that the loop has not renewed for so long is answered with 503: the loop hangs. */
 #define PAGE_VALID_US SECONDS(10)
@@ -234,6 +240,7 @@ static void take_query(struct serve *serve, const struct link_message *message)
         step_garbled(serve, AGGREGATOR_QUERIES, message, r, why);
         return;
     }
+    link_vouch(serve->links[QUERIES], message->pipe);
     step(serve, &event);
 }
 
@@ -359,6 +366,18 @@ static bool turn(struct serve *serve)
     return more;
 }
 
+/* Take a signal. A configuration is read at the start only: SIGHUP is told, and changes nothing. */
+static bool is_told_to_stop(int signal_fd)
+{
+    struct signalfd_siginfo info;
+
+    if (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) && info.ssi_signo == SIGHUP) {
+        log_event(LOG_WARN, "reload_unsupported", log_text("signal", "SIGHUP"));
+        return false;
+    }
+    return true;
+}
+
 int serve_run(struct serve *serve, int signal_fd)
 {
     bool more = false, signalled = false;
@@ -370,7 +389,7 @@ int serve_run(struct serve *serve, int signal_fd)
             log_event(LOG_ERROR, "poll_failed", log_text("error", strerror(-r)));
             return EXIT_FAILURE;
         }
-        if (signalled) {
+        if (signalled && is_told_to_stop(signal_fd)) {
             log_event(LOG_INFO, "stopping", log_text("why", "signal"));
             return EXIT_SUCCESS;
         }
@@ -406,7 +425,10 @@ static int open_links(struct serve *serve)
         .receive_bytes_max = POLL_BYTES_MAX,
         .silent_us_max = serve->config->poll_hold_us + DECISIONS_SILENT_US,
     };
-    struct link_options queries = {.receive_bytes_max = QUERY_BYTES_MAX};
+    struct link_options queries = {
+        .receive_bytes_max = QUERY_BYTES_MAX,
+        .silent_us_max = QUERIES_SILENT_US,
+    };
     int r;
 
     r = open_link(serve, REPORTS, LINK_REPORTS_IN, listen->reports, &reports);

@@ -70,9 +70,15 @@ static int refresh(struct ekctl *ekctl, struct ek_move *move)
     if (r < 0) {
         return r;
     }
-    *move = moves->moves[0];
+    /* After a restart of the aggregator, numbers begin anew: another move may have ours. */
+    if (moves->n_moves == 0 || strcmp(moves->moves[0].topic, move->topic) != 0 ||
+        strcmp(moves->moves[0].to, move->to) != 0) {
+        r = -ENOENT;
+    } else {
+        *move = moves->moves[0];
+    }
     ek_moves_free(moves);
-    return 0;
+    return r;
 }
 
 static bool is_passing(int error)

@@ -44,10 +44,7 @@
  *
  * Dialing. Without NNG_FLAG_NONBLOCK a first failure is the last: always with it. The wait before
  * dialing again is drawn from (-n, n) milliseconds instead of (0, n), so that half the time there
- * is none: about twice the attempts that one would think. An attempt that is refused takes nng a
- * millisecond of CPU in five threads, more than all else an agent does in a second. Therefore
- * link_sweep() closes a dialer that nobody answers, knocks (knock.h), and makes another when
- * somebody does. Where it cannot knock (a host's name, ipc) nng dials on.
+ * is none: about twice the attempts that one would think.
  *
  * Silence. Keepalive is off, there is no idle timeout after the 8 bytes of hello (10 s before),
  * and no option for TCP_USER_TIMEOUT: link_sweep() sets them on the descriptors, in one walk for
@@ -89,7 +86,6 @@
 
 #include "common/clock.h"
 #include "common/connection.h"
-#include "common/knock.h"
 #include "common/limits.h"
 #include "common/parking.h"
 
@@ -163,10 +159,7 @@ struct link {
     struct link_options options;
     char *url;
     int fd;
-    nng_socket socket; /* id 0: not opened */
-    nng_dialer dialer; /* while it is dialing */
-    bool is_dialing;
-    struct knock knock;
+    nng_socket socket;      /* id 0: not opened */
     nng_msg *received;      /* what the caller borrows */
     struct parking parking; /* LINK_ANSWER: slots are indices of answerers */
     nng_aio *aio;           /* LINK_ASK: the pending receive */
@@ -1008,7 +1001,6 @@ void link_close(struct link *link)
     while (others_own(link) && clock_now_us() < deadline_us) {
         (void)poll(NULL, 0, 1);
     }
-    knock_done(&link->knock);
     take_back(link);
     disown(link);
 }
@@ -1055,11 +1047,16 @@ static int open_by_kind(enum link_kind kind, nng_socket *ret_socket)
     return code;
 }
 
-static int start_dialer(const struct link *link, nng_dialer dialer)
+static int dial(const struct link *link)
 {
+    nng_dialer dialer;
     int code;
-    code = nng_dialer_set_size(dialer, NNG_OPT_RECVMAXSZ, link->options.receive_bytes_max);
-    code = code == NNG_ENOTSUP ? 0 : code; /* inproc */
+
+    code = nng_dialer_create(&dialer, link->socket, link->url);
+    if (code == 0) {
+        code = nng_dialer_set_size(dialer, NNG_OPT_RECVMAXSZ, link->options.receive_bytes_max);
+        code = code == NNG_ENOTSUP ? 0 : code; /* inproc */
+    }
     if (code == 0) {
         code = nng_dialer_set_ms(dialer, NNG_OPT_RECONNMINT, RECONNECT_MS_MIN);
     }
@@ -1067,46 +1064,6 @@ static int start_dialer(const struct link *link, nng_dialer dialer)
         code = nng_dialer_set_ms(dialer, NNG_OPT_RECONNMAXT, RECONNECT_MS_MAX);
     }
     return code != 0 ? code : nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
-}
-
-static int dial(struct link *link)
-{
-    int code;
-
-    code = nng_dialer_create(&link->dialer, link->socket, link->url);
-    if (code != 0) {
-        return code;
-    }
-    code = start_dialer(link, link->dialer);
-    link->is_dialing = code == 0;
-    if (code != 0) {
-        (void)nng_dialer_close(link->dialer);
-    }
-    return code;
-}
-
-/* Let nng dial only while somebody answers. A dialer that nobody answered a moment ago exchanges no
- * hellos, so that it can be closed. */
-static void keep_dialing(struct link *link)
-{
-    if (!knock_is_possible(&link->knock) || link_n_pipes(link) > 0) {
-        return;
-    }
-    switch (knock_at(&link->knock)) {
-    case KNOCK_WAITING:
-        break;
-    case KNOCK_OPEN:
-        if (!link->is_dialing) {
-            (void)dial(link); /* again with the next sweep, should it fail */
-        }
-        break;
-    case KNOCK_CLOSED:
-        if (link->is_dialing) {
-            (void)nng_dialer_close(link->dialer);
-            link->is_dialing = false;
-        }
-        break;
-    }
 }
 
 static int listen_at(const struct link *link)
@@ -1181,7 +1138,6 @@ static bool is_usable(const char *url)
 /* What the kind needs beside a socket. */
 static int prepare(struct link *link)
 {
-    knock_init(&link->knock, listens(link->kind) ? "" : link->url);
     int r = 0;
 
     open_descriptors();
@@ -1410,7 +1366,6 @@ void link_sweep(struct link *link, time_us now_us)
         forget_gone(link);
         receive_ahead(link);
     }
-    keep_dialing(link);
 }
 
 size_t link_n_pipes(const struct link *link)

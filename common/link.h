@@ -95,8 +95,7 @@ void link_kick(struct link *link, uint64_t pipe);
 size_t link_n_pipes(const struct link *link);
 
 /* Do what is due: set keepalive and timeouts on the descriptors of new connections, shut down
- * silent ones, forget requests whose peers have gone; where nobody answers a dialer, knock. Call
- * about once a second, on every kind.
+ * silent ones, forget requests whose peers have gone. Call about once a second, on every kind.
  * (Overdue asks end by themselves.) `now_us` is on the boot clock. */
 void link_sweep(struct link *link, time_us now_us);
 

@@ -29,6 +29,44 @@ static const struct metric_info metrics[METRICS] = {
     [METRIC_NET_TX_BYTES_PER_S] = {"net_tx_bytes_per_s", "Bytes sent to the network a second."},
     [METRIC_NET_SPEED_BYTES_PER_S] = {"net_speed_bytes_per_s",
                                       "Speed of the slowest way out, in bytes a second."},
+    [METRIC_CPU_THROTTLED_SECONDS_PER_S] =
+        {"cpu_throttled_seconds_per_s",
+         "Time for which CPU use was throttled, in seconds a second, summed over CPUs."},
+    [METRIC_CPU_PRESSURE_SOME_RATIO] = {"cpu_pressure_some_ratio",
+                                        "Share of time in which some task waited for a CPU."},
+    [METRIC_CPU_PRESSURE_FULL_RATIO] = {"cpu_pressure_full_ratio",
+                                        "Share of time in which all tasks waited for a CPU."},
+    [METRIC_MEMORY_PRESSURE_SOME_RATIO] = {"memory_pressure_some_ratio",
+                                           "Share of time in which some task waited for memory."},
+    [METRIC_MEMORY_PRESSURE_FULL_RATIO] = {"memory_pressure_full_ratio",
+                                           "Share of time in which all tasks waited for memory."},
+    [METRIC_IO_PRESSURE_SOME_RATIO] = {"io_pressure_some_ratio",
+                                       "Share of time in which some task waited for I/O."},
+    [METRIC_IO_PRESSURE_FULL_RATIO] = {"io_pressure_full_ratio",
+                                       "Share of time in which all tasks waited for I/O."},
+    [METRIC_MEMORY_WORKING_SET_RATIO] =
+        {"memory_working_set_ratio",
+         "Memory without inactive page cache as a share of the limit that binds, 0 to 1."},
+    [METRIC_MEMORY_AVAILABLE_BYTES] = {"memory_available_bytes",
+                                       "Memory of the host that can be had without swapping."},
+    [METRIC_SWAP_BYTES] = {"swap_bytes", "Swap space in use."},
+    [METRIC_OOM_KILLS] = {"oom_kills", "Processes killed for want of memory since the cgroup, or "
+                                       "the host, began."},
+    [METRIC_DISK_READS_PER_S] = {"disk_reads_per_s", "Read operations of disks a second."},
+    [METRIC_DISK_WRITES_PER_S] = {"disk_writes_per_s", "Write operations of disks a second."},
+    [METRIC_DISK_BUSY_RATIO] = {"disk_busy_ratio", "Share of time in which the host's busiest disk "
+                                                   "was at work, 0 to 1."},
+    [METRIC_DISK_LATENCY_SECONDS] = {"disk_latency_seconds",
+                                     "Mean duration of an operation of the host's disks."},
+    [METRIC_DISK_AVAILABLE_BYTES] =
+        {"disk_available_bytes",
+         "Bytes that unprivileged processes can still write to the file system of the data "
+         "directory."},
+    [METRIC_INODES_USED] = {"inodes_used", "Inodes used on the file system of the data directory."},
+    [METRIC_INODES_TOTAL] = {"inodes_total", "Inodes of the file system of the data directory."},
+    [METRIC_OPEN_FDS] = {"open_fds", "Open file descriptors of the broker's root process."},
+    [METRIC_MAX_FDS] = {"max_fds", "File descriptors that the broker's root process may open."},
+    [METRIC_THREADS] = {"threads", "Threads of the broker's root process."},
 };
 
 static const char *const value_states[VALUE_STATES] = {

@@ -47,7 +47,28 @@ enum metric {
     METRIC_DISK_TOTAL_BYTES,
     METRIC_NET_RX_BYTES_PER_S,
     METRIC_NET_TX_BYTES_PER_S,
-    METRIC_NET_SPEED_BYTES_PER_S, /* of the slowest way out, or as configured */
+    METRIC_NET_SPEED_BYTES_PER_S,       /* of the slowest way out, or as configured */
+    METRIC_CPU_THROTTLED_SECONDS_PER_S, /* summed over CPUs, the worst level */
+    METRIC_CPU_PRESSURE_SOME_RATIO,     /* share of time in which some task waited for it … */
+    METRIC_CPU_PRESSURE_FULL_RATIO,     /* … in which all did that were not idle */
+    METRIC_MEMORY_PRESSURE_SOME_RATIO,
+    METRIC_MEMORY_PRESSURE_FULL_RATIO,
+    METRIC_IO_PRESSURE_SOME_RATIO,
+    METRIC_IO_PRESSURE_FULL_RATIO,
+    METRIC_MEMORY_WORKING_SET_RATIO, /* memory_working_set_bytes / limit, at the level that binds */
+    METRIC_MEMORY_AVAILABLE_BYTES,   /* of the host: free, and what can be had without swapping */
+    METRIC_SWAP_BYTES,
+    METRIC_OOM_KILLS, /* processes killed for want of memory since the cgroup, or the host, began */
+    METRIC_DISK_READS_PER_S,
+    METRIC_DISK_WRITES_PER_S,
+    METRIC_DISK_BUSY_RATIO, /* share of time in which the busiest disk of the host was at work */
+    METRIC_DISK_LATENCY_SECONDS, /* of an operation, the mean over the host's disks */
+    METRIC_DISK_AVAILABLE_BYTES, /* what an unprivileged process can still write */
+    METRIC_INODES_USED,          /* of the file system that holds the data directory */
+    METRIC_INODES_TOTAL,
+    METRIC_OPEN_FDS, /* file descriptors of the broker's root process, and its limit */
+    METRIC_MAX_FDS,
+    METRIC_THREADS, /* of the broker's root process */
     METRICS
 };
 

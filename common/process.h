@@ -7,4 +7,7 @@
 /* Fill in what can be read; the rest is NaN. */
 void process_usage(struct process_usage *ret_usage);
 
+/* Allow as many descriptors as the hard limit says: connections and held kernel files are many. */
+void process_raise_descriptors(void);
+
 #endif

@@ -45,6 +45,7 @@ void report_clear(struct report *report)
     report->interval_us = 0;
     report->applied_seq = 0;
     forget_values(report->host, METRICS);
+    report->environment = (struct environment){0};
     report->n_brokers = 0;
     report->n_topics = 0;
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/environment.h"
 #include "common/limits.h"
 #include "common/metric.h"
 #include "common/name.h"
@@ -67,6 +68,7 @@ struct report {
     time_us interval_us;         /* the next one is due then */
     uint64_t applied_seq; /* the last decision whose effect this report can have seen; 0: none */
     struct value host[METRICS];
+    struct environment environment; /* of the agent; zeros: not told */
     size_t n_brokers;
     struct broker_load brokers[NODE_BROKERS_MAX];
     size_t n_topics;

@@ -1013,12 +1013,31 @@ static bool report_has_no_brokers(const struct field *field, const void *at)
 static const struct codec codec_report_brokers = {get_report_brokers, put_report_brokers,
                                                   report_has_no_brokers};
 
+#define CONTROLLER_VERSION(controller, name_)                                                      \
+    {                                                                                              \
+        .name = (name_), .codec = &codec_uint64,                                                   \
+        .offset = offsetof(struct environment, versions[controller]), .size = sizeof(uint64_t)     \
+    }
+
+static const struct field environment_fields[] = {
+    FIELD(environment, kind, codec_enum),
+    FIELD(environment, hierarchy, codec_enum),
+    CONTROLLER_VERSION(ENVIRONMENT_CPU, "cpu_version"),
+    CONTROLLER_VERSION(ENVIRONMENT_CPUSET, "cpuset_version"),
+    CONTROLLER_VERSION(ENVIRONMENT_MEMORY, "memory_version"),
+    CONTROLLER_VERSION(ENVIRONMENT_IO, "io_version"),
+    CONTROLLER_VERSION(ENVIRONMENT_PIDS, "pids_version"),
+};
+static const struct record environment_record = RECORD("environment", environment,
+                                                       environment_fields, NULL);
+
 static const struct field report_fields[] = {
     REQUIRED(report, at_us, codec_time),
     REQUIRED(report, interval_us, codec_time),
     FIELD(report, applied_seq, codec_uint64),
     FIELD(report, host, codec_metrics),
     FIELD_OF_NOUN("brokers", codec_report_brokers),
+    ROW(report, environment, environment_record),
 };
 static const struct record report_record = RECORD("report", report, report_fields, NULL);
 

@@ -208,7 +208,12 @@ METRICS = Values(
     "cpu_cores", "cpu_limit_cores", "cpu_ratio", "cpu_throttled_ratio", "memory_bytes",
     "memory_working_set_bytes", "memory_limit_bytes", "memory_ratio", "disk_read_bytes_per_s",
     "disk_write_bytes_per_s", "disk_used_bytes", "disk_total_bytes", "net_rx_bytes_per_s",
-    "net_tx_bytes_per_s", "net_speed_bytes_per_s")
+    "net_tx_bytes_per_s", "net_speed_bytes_per_s", "cpu_throttled_seconds_per_s",
+    "cpu_pressure_some_ratio", "cpu_pressure_full_ratio", "memory_pressure_some_ratio",
+    "memory_pressure_full_ratio", "io_pressure_some_ratio", "io_pressure_full_ratio",
+    "memory_working_set_ratio", "memory_available_bytes", "swap_bytes", "oom_kills",
+    "disk_reads_per_s", "disk_writes_per_s", "disk_busy_ratio", "disk_latency_seconds",
+    "disk_available_bytes", "inodes_used", "inodes_total", "open_fds", "max_fds", "threads")
 
 TOPIC_VALUES = ("messages_in_per_s", "bytes_in_per_s", "messages_out_per_s", "bytes_out_per_s",
                 "storage_bytes", "backlog_messages", "producers", "consumers")
@@ -223,9 +228,15 @@ BROKER = Map(
     field("values", METRICS, {}), field("peers", List(Scalar()), []),
     field("topics", List(TOPIC), []), field("n_topics_omitted"))
 
+ENVIRONMENT = Row(
+    field("kind", Enum(unknown=0, native=1, container=2, kubernetes=3), "unknown"),
+    field("hierarchy", Enum(unknown=0, none=1, v1=2, v2=3, hybrid=4), "unknown"),
+    field("cpu_version"), field("cpuset_version"), field("memory_version"), field("io_version"),
+    field("pids_version"))
+
 REPORT = Map(
     required("at_us"), required("interval_us"), field("applied_seq"), field("host", METRICS, {}),
-    field("brokers", List(BROKER), []))
+    field("brokers", List(BROKER), []), field("environment", ENVIRONMENT, None))
 
 RECEIPT_STATUS = Enum(accepted=1, busy=2, unknown_topic=3, wrong_owner=4, old_epoch=5, expired=6,
                       no_actuator=7, succeeded=16, failed=17, timed_out=18)

@@ -103,6 +103,15 @@ def test_clean_end(number, aggregator, start_agent):
         assert time.monotonic() - started < 1.5
 
 
+# SIGHUP, which reloads many a daemon, is told to change nothing; it ends neither.
+def test_hangup(aggregator, start_agent):
+    agent = start_agent("host-1", [aggregator], [])
+    for daemon in (agent, aggregator):
+        daemon.send(signal.SIGHUP)
+        wait_for(lambda: daemon.events("reload_unsupported"), what="the event")
+        daemon.check()
+
+
 # An agent without anybody to report to keeps its loop quiet: under 2 % of a core.
 def test_waiting_is_cheap(aggregator, start_agent):
     agent = start_agent("host-1", [aggregator], [{"id": "b1", "match": {"pid_file": "/none"}}])

@@ -323,3 +323,23 @@ def test_deadline(start_aggregator):
         assert len({(d["epoch"], d["seq"]) for d in decisions}) == 1
     finally:
         pair.close()
+
+
+# Two aggregators at once: both may move, and neither takes the other's decisions for its own, nor
+# outbids the other's epoch when nothing is to be decided.
+def test_two_aggregators(start_aggregator, start_agent, folder, start_process):
+    aggregators = [start_aggregator(name, polls={"hold": "1s"}) for name in ("first", "second")]
+    process = start_process("b1", "sleep", "300")
+    with open(f"{folder}/b1.pid", "w", encoding="ascii") as file:
+        file.write(str(process.pid))
+    start_agent("host-1", aggregators, [{"id": "b1", "match": {"pid_file": f"{folder}/b1.pid"}}])
+    clients = [Client(each.queries) for each in aggregators]
+    try:
+        for client in clients:
+            wait_for(lambda: ranked(client) == ["b1"], what="b1")
+        epochs = [client.query("status")["fleet"]["epoch"] for client in clients]
+        time.sleep(3)  # three polls at each
+        assert [client.query("status")["fleet"]["epoch"] for client in clients] == epochs
+    finally:
+        for client in clients:
+            client.close()

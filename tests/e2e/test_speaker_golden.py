@@ -55,7 +55,7 @@ GOLDEN = {
             {"id": "rabbit@host-2", "address": "", "state": "down", "incarnation": 0,
              "actuator": False, "topics_known": False, "values": {}, "peers": [], "topics": [],
              "n_topics_omitted": 0},
-        ]}),
+        ], "environment": None}),
     "poll_request": ("poll", {
         "epoch_seen": 1700000001,
         "receipts": [

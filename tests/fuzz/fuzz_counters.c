@@ -53,6 +53,7 @@ static void fuzz_host(unsigned which, const char *text, size_t n)
     struct counters_host_memory memory;
     struct counters_host_cpu cpu;
     struct counters_traffic traffic;
+    struct counters_disks disks;
 
     if (which == 8) {
         if (counters_meminfo(text, n, &memory) == 0) {
@@ -64,8 +65,10 @@ static void fuzz_host(unsigned which, const char *text, size_t n)
         (void)counters_net_dev(text, n, &only, false, &traffic);
         (void)counters_net_dev(text, n, NULL, true, &traffic);
     } else {
-        (void)counters_disk_stats(text, n, &only, &traffic);
-        (void)counters_disk_stats(text, n, NULL, &traffic);
+        (void)counters_disk_stats(text, n, &only, &disks);
+        if (counters_disk_stats(text, n, NULL, &disks) == 0) {
+            assert(disks.n > 0 && disks.n <= COUNTERS_DISKS_MAX);
+        }
     }
 }
 
@@ -92,6 +95,22 @@ static void fuzz_process(unsigned which, const char *text, size_t n)
         (void)counters_listeners(text, n, 4222, inodes, 4, &n_found);
     }
     assert(n_found <= 4);
+}
+
+static void fuzz_events(unsigned which, const char *text, size_t n)
+{
+    struct counters_pressure pressure;
+    uint64_t number;
+
+    if (which == 18) {
+        if (counters_pressure(text, n, &pressure) == 0) {
+            assert(pressure.some.averages[PRESSURE_10_S] < 101);
+        }
+    } else if (which == 19) {
+        (void)counters_oom_kills(text, n, &number);
+    } else {
+        (void)counters_max_fds(text, n, &number);
+    }
 }
 
 /* The text is a mountinfo, and after an empty line a /proc/PID/cgroup. */
@@ -123,7 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (n == 0) {
         return 0;
     }
-    which = bytes[0] % 18;
+    which = bytes[0] % 21;
     text = malloc(n > 1 ? n - 1 : 1); /* exactly as long, so that a byte too far is seen */
     if (text == NULL) {
         return 0;
@@ -137,8 +156,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         fuzz_host(which, text, n - 1);
     } else if (which < 17) {
         fuzz_process(which, text, n - 1);
-    } else {
+    } else if (which == 17) {
         fuzz_cgroups(text, n - 1);
+    } else {
+        fuzz_events(which, text, n - 1);
     }
     free(text);
     return 0;

@@ -22,7 +22,7 @@ FOREIGN = {
     r"microhttpd\.h": {"common/http.c"},
     r"libcgroup": {"agent/cgroup.c"},
     r"curl/": {"agent/source.c"},
-    r"yajl/": {"agent/nats.c", "client/ekctl_json.c"},
+    r"yajl/": {"agent/nats.c", "client/ekctl_json.c", "common/json.c"},
     r"mbedtls/": set(),
 }
 

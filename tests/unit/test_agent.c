@@ -44,8 +44,10 @@ static void step(struct world *w, struct agent_event event)
 static void sampled(struct world *w)
 {
     w->report.topics[0].values[0] = value_of(1);
-    step(w,
-         (struct agent_event){.kind = AGENT_SAMPLED, .report = &w->report, .seen_us = w->now_us});
+    step(w, (struct agent_event){.kind = AGENT_SAMPLED,
+                                 .report = &w->report,
+                                 .taken_us = w->now_us,
+                                 .seen_us = w->now_us});
     assert_true(w->effects.publish);
 }
 
@@ -414,8 +416,10 @@ static void test_applied_seq(void **state)
     before_us = w->now_us;
     w->now_us += SECONDS(1);
     end(w, 3, RECEIPT_SUCCEEDED);
-    step(w,
-         (struct agent_event){.kind = AGENT_SAMPLED, .report = &w->report, .seen_us = before_us});
+    step(w, (struct agent_event){.kind = AGENT_SAMPLED,
+                                 .report = &w->report,
+                                 .taken_us = w->now_us,
+                                 .seen_us = before_us});
     assert_int_equal(w->report.applied_seq, 0);
     sampled(w);
     assert_int_equal(w->report.applied_seq, 3);

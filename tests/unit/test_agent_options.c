@@ -151,16 +151,31 @@ static void test_match(void **state)
     (void)state;
     refused(BROKERS "- id: n1\n",
             ":4: brokers[0].match: gives 0 ways to find the broker; exactly one of cgroup, "
-            "pid_file, executable and port is needed");
+            "pid_file, executable, port, container and pod_mate is needed");
     refused(BROKERS "- id: n1\n  match: {port: 1, cgroup: /a}\n",
             ":5: brokers[0].match: gives 2 ways to find the broker; exactly one of cgroup, "
-            "pid_file, executable and port is needed");
+            "pid_file, executable, port, container and pod_mate is needed");
     refused(BROKERS "- id: n1\n  match: {port: 1, arguments: x}\n",
             ":5: brokers[0].match: arguments are matched only together with executable");
     refused(BROKERS "- id: n1\n  match: {cgroup: a}\n",
             ":5: brokers[0].match: cgroup \"a\" does not start with a slash");
     accepted(BROKERS "- {id: n1, match: {executable: nats-server, arguments: '*n1*'}}\n");
+    refused(BROKERS "- id: n1\n  match: {pod_mate: yes, port: 1}\n",
+            ":5: brokers[0].match: gives 2 ways to find the broker; exactly one of cgroup, "
+            "pid_file, executable, port, container and pod_mate is needed");
+    refused(BROKERS "- id: n1\n  match: {container: 0123456789a}\n",
+            ":5: brokers[0].match: container \"0123456789a\" is not 12 to 64 lower-case "
+            "hexadecimal digits");
+    refused(BROKERS "- id: n1\n  match: {container: 0123456789xyz}\n",
+            ":5: brokers[0].match: container \"0123456789xyz\" is not 12 to 64 lower-case "
+            "hexadecimal digits");
+    refused(BROKERS "- id: n1\n  match: {container: 0123456789ab, executable: x}\n",
+            ":5: brokers[0].match: gives 2 ways to find the broker; exactly one of cgroup, "
+            "pid_file, executable, port, container and pod_mate is needed");
     accepted(BROKERS "- {id: n1, match: {pid_file: /run/n.pid}}\n");
+    accepted(BROKERS "- {id: n1, match: {container: 0123456789ab}}\n");
+    accepted(BROKERS "- {id: n1, match: {pod_mate: yes}}\n");
+    accepted(BROKERS "- {id: n1, match: {pod_mate: yes, executable: nats-server}}\n");
 }
 
 /* A source needs to know where, an actuator what. */

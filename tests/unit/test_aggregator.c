@@ -477,13 +477,15 @@ static void test_garbled(void **state)
     assert_int_equal(asks(story, query_of(QUERY_STATUS, "", ""))->fleet.n_reports_refused, 1);
 }
 
-/* An agent that has seen a higher epoch raises ours; one beyond reason is refused. */
+/* A decision refused as old raises our epoch above the one seen; one beyond reason is refused. */
 static void test_epoch(void **state)
 {
     struct story *story = *state;
-    struct poll_request request = {.node = "a", .boot_id = BOOT, .epoch_seen = EPOCH + 7};
+    struct poll_request request = {
+        .node = "a", .boot_id = BOOT, .epoch_seen = EPOCH + 7, .n_receipts = 1};
     struct aggregator_event event = {.kind = AGGREGATOR_POLLED, .poll = &request, .token = 1};
 
+    request.receipts[0] = (struct receipt){.epoch = EPOCH, .seq = 1, .status = RECEIPT_OLD_EPOCH};
     happens(story, event);
     assert_int_equal(asks(story, query_of(QUERY_STATUS, "", ""))->fleet.epoch, EPOCH + 8);
     request.epoch_seen = UINT64_MAX;

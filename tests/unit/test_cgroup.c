@@ -55,6 +55,18 @@ static void test_places(void **state)
     assert_int_equal(place_of("4:memory:/x\n", CGROUPS_IO, &place), -ENODATA);
 }
 
+/* Pressure is v2's, whatever controllers are on v1. */
+static void test_unified(void **state)
+{
+    struct cgroups_place place;
+
+    (void)state;
+    assert_int_equal(place_of("3:cpu:/a\n2:memory:/b\n0::/c\n", CGROUPS_UNIFIED, &place), 0);
+    assert_string_equal(place.path, "/c");
+    assert_true(place.is_v2);
+    assert_int_equal(place_of("3:cpu:/a\n", CGROUPS_UNIFIED, &place), -ENODATA);
+}
+
 /* Colons, blanks and backslashes belong to the path; a removed cgroup is gone. */
 static void test_strange_places(void **state)
 {
@@ -172,7 +184,7 @@ int main(void)
         cmocka_unit_test(test_places),      cmocka_unit_test(test_strange_places),
         cmocka_unit_test(test_hybrid),      cmocka_unit_test(test_root_prefix),
         cmocka_unit_test(test_which_mount), cmocka_unit_test(test_namespace),
-        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_folder),      cmocka_unit_test(test_unified),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

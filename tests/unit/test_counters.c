@@ -231,18 +231,106 @@ static void test_disk_stats(void **state)
                                "8 1 sda1 1 2 100 4 5 6 200 8 0 9 10\n"
                                "253 0 dm-0 1 2 100 4 5 6 200 8 0 9 10\n";
     struct counters_names only = {0};
-    struct counters_traffic traffic;
+    struct counters_disks disks;
 
     (void)state;
-    assert_int_equal(counters_disk_stats(TEXT(text), NULL, &traffic), 0);
-    assert_int_equal(traffic.in_bytes, 111 * 512);
-    assert_int_equal(traffic.out_bytes, 221 * 512);
+    assert_int_equal(counters_disk_stats(TEXT(text), NULL, &disks), 0);
+    assert_int_equal(disks.sum.in_bytes, 111 * 512);
+    assert_int_equal(disks.sum.out_bytes, 221 * 512);
+    assert_int_equal(disks.sum.in_operations, 3);
+    assert_int_equal(disks.sum.out_operations, 15);
+    assert_int_equal(disks.operation_ms, 36);
+    assert_int_equal(disks.n, 3);
+    assert_int_equal(disks.disks[2].busy_ms, 9);
+    assert_true(disks.disks[0].name_hash != disks.disks[2].name_hash);
     assert_true(counters_names_add(&only, "sda"));
-    assert_int_equal(counters_disk_stats(TEXT(text), &only, &traffic), 0);
-    assert_int_equal(traffic.in_bytes, 51200);
-    assert_int_equal(counters_disk_stats(TEXT("8 0 sda 1 2\n"), NULL, &traffic), -EBADMSG);
-    assert_int_equal(counters_disk_stats(TEXT("7 0 loop0 1 2 3 4 5 6 7\n"), NULL, &traffic),
+    assert_int_equal(counters_disk_stats(TEXT(text), &only, &disks), 0);
+    assert_int_equal(disks.sum.in_bytes, 51200);
+    assert_int_equal(counters_disk_stats(TEXT("8 0 sda 1 2\n"), NULL, &disks), -EBADMSG);
+    assert_int_equal(counters_disk_stats(TEXT("7 0 loop0 1 2 3 4 5 6 7 8 9 10\n"), NULL, &disks),
                      -ENODATA);
+}
+
+/* What is stalled, since boot; the CPU of an old kernel has no "full" line. */
+static void test_pressure(void **state)
+{
+    static const char text[] = "some avg10=48.99 avg60=11.06 avg300=2.40 total=7230870\n"
+                               "full avg10=0.50 avg60=0.00 avg300=100.00 total=5\n";
+    struct counters_pressure pressure;
+
+    (void)state;
+    assert_int_equal(counters_pressure(TEXT(text), &pressure), 0);
+    assert_true(pressure.has_full);
+    assert_int_equal(pressure.some.stalled_us, 7230870);
+    assert_true(fabs(pressure.some.averages[PRESSURE_10_S] - 48.99) < 1e-9);
+    assert_true(fabs(pressure.full.averages[PRESSURE_10_S] - 0.5) < 1e-9);
+    assert_true(fabs(pressure.full.averages[PRESSURE_300_S] - 100) < 1e-9);
+    assert_int_equal(pressure.full.stalled_us, 5);
+    assert_int_equal(counters_pressure(TEXT("some avg10=0.00 total=9\n"), &pressure), 0);
+    assert_false(pressure.has_full);
+    assert_int_equal(counters_pressure(text, strlen(text) - 1, &pressure), -EBADMSG);
+    assert_int_equal(counters_pressure(TEXT("some avg10=1.5 total=9\n"), &pressure), -EBADMSG);
+    assert_int_equal(counters_pressure(TEXT("some avg10=1.50\n"), &pressure), -EBADMSG);
+    assert_int_equal(counters_pressure(TEXT("irq total=1\n"), &pressure), -ENODATA);
+    assert_int_equal(pressure.some.stalled_us, 9);
+}
+
+/* Kills are counted under one name in three files; old kernels do not have it. */
+static void test_oom_kills(void **state)
+{
+    uint64_t n_kills = 0;
+
+    (void)state;
+    assert_int_equal(counters_oom_kills(TEXT("low 0\noom 9\noom_kill 7\n"), &n_kills), 0);
+    assert_int_equal(n_kills, 7);
+    assert_int_equal(counters_oom_kills(TEXT("oom_kill_disable 0\nunder_oom 0\n"), &n_kills),
+                     -ENODATA);
+    assert_int_equal(counters_oom_kills(TEXT("oom_kill 1"), &n_kills), -EBADMSG);
+    assert_int_equal(n_kills, 7);
+}
+
+/* The soft limit holds for the process. */
+static void test_max_fds(void **state)
+{
+    uint64_t n_max = 0;
+
+    (void)state;
+    assert_int_equal(
+        counters_max_fds(TEXT("Limit                     Soft Limit           Hard Limit  Units\n"
+                              "Max open files            1024                 524288      files\n"),
+                         &n_max),
+        0);
+    assert_int_equal(n_max, 1024);
+    assert_int_equal(
+        counters_max_fds(TEXT("Max open files  unlimited  unlimited  files\n"), &n_max), 0);
+    assert_true(n_max == COUNTERS_NONE);
+    assert_int_equal(counters_max_fds(TEXT("Max processes  1  1  processes\n"), &n_max), -ENODATA);
+    assert_int_equal(counters_max_fds(TEXT("Max open files  1024"), &n_max), -EBADMSG);
+    assert_int_equal(counters_max_fds(TEXT("Max open files  -4\n"), &n_max), -EBADMSG);
+}
+
+/* Throttled time is in nanoseconds on v1, and swap space in memory.stat and meminfo. */
+static void test_units(void **state)
+{
+    struct counters_cpu cpu;
+    struct counters_memory memory;
+    struct counters_host_memory host;
+    struct counters_process_memory process;
+
+    (void)state;
+    assert_int_equal(counters_cpu_stat(TEXT("nr_periods 2\nthrottled_time 314567610\n"), &cpu), 0);
+    assert_int_equal(cpu.throttled_us, 314567);
+    assert_int_equal(counters_cpu_stat(TEXT("nr_periods 2\nthrottled_usec 314567\n"), &cpu), 0);
+    assert_int_equal(cpu.throttled_us, 314567);
+    assert_int_equal(counters_memory_stat(TEXT("total_cache 1\ntotal_swap 4096\n"), &memory), 0);
+    assert_int_equal(memory.swap, 4096);
+    assert_int_equal(counters_meminfo(TEXT("MemTotal: 9 kB\nMemFree: 1 kB\nSwapTotal: 8 kB\n"
+                                           "SwapFree: 5 kB\n"),
+                                      &host),
+                     0);
+    assert_int_equal(host.swap, 3072);
+    assert_int_equal(counters_process_status(TEXT("VmRSS: 5 kB\nVmSwap: 2 kB\n"), &process), 0);
+    assert_int_equal(process.swap, 2048);
 }
 
 /* The first line sums all CPUs; what follows the CPUs need not be read. */
@@ -353,6 +441,8 @@ int main(void)
         cmocka_unit_test(test_disk_stats),   cmocka_unit_test(test_stat),
         cmocka_unit_test(test_process_stat), cmocka_unit_test(test_process_status),
         cmocka_unit_test(test_pids),         cmocka_unit_test(test_listeners),
+        cmocka_unit_test(test_pressure),     cmocka_unit_test(test_oom_kills),
+        cmocka_unit_test(test_max_fds),      cmocka_unit_test(test_units),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

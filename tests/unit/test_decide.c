@@ -266,13 +266,33 @@ static void test_busy(void **state)
     assert_ended(scene, MOVE_TIMED_OUT);
 }
 
+/* A poll that has seen an epoch, and perhaps refused a decision of ours as old. */
+static int sees(struct scene *scene, uint64_t epoch, bool refused)
+{
+    struct poll_request request = {.epoch_seen = epoch, .n_receipts = refused ? 1 : 0};
+
+    request.receipts[0] =
+        (struct receipt){.epoch = scene->decide.epoch, .seq = 1, .status = RECEIPT_OLD_EPOCH};
+    return decide_see_epoch(&scene->decide, &request);
+}
+
+/* Another aggregator's epoch is no reason to outbid it. */
+static void test_no_outbidding(void **state)
+{
+    struct scene *scene = *state;
+
+    scene->decide.epoch_used = true;
+    assert_int_equal(sees(scene, EPOCH + 500, false), 0);
+    assert_true(scene->decide.epoch == EPOCH);
+}
+
 /* An old epoch is raised above what the agent has seen, and the decision sent once more. */
 static void test_old_epoch(void **state)
 {
     struct scene *scene = *state;
 
     sent(scene);
-    assert_int_equal(decide_see_epoch(&scene->decide, EPOCH + 500), 0);
+    assert_int_equal(sees(scene, EPOCH + 500, true), 0);
     gives(scene, RECEIPT_OLD_EPOCH, T0 + 1);
     assert_int_equal(take(scene, BOOT, T0 + 1), 1);
     assert_int_equal(scene->reply.decisions[0].epoch, EPOCH + 501);
@@ -285,17 +305,18 @@ static void test_epochs(void **state)
 {
     struct scene *scene = *state;
 
-    assert_int_equal(decide_see_epoch(&scene->decide, 0), 0);
+    assert_int_equal(sees(scene, 0, false), 0);
     assert_true(scene->decide.epoch == EPOCH);
-    assert_int_equal(decide_see_epoch(&scene->decide, EPOCH), 0);
+    assert_int_equal(sees(scene, EPOCH, false), 0);
     assert_true(scene->decide.epoch == EPOCH + 1);
     scene->decide.epoch_used = true;
-    assert_int_equal(decide_see_epoch(&scene->decide, EPOCH + 1), 0);
+    assert_int_equal(sees(scene, EPOCH + 1, false), 0);
     assert_true(scene->decide.epoch == EPOCH + 1);
-    assert_int_equal(decide_see_epoch(&scene->decide, UINT64_MAX), -ERANGE);
-    assert_int_equal(decide_see_epoch(&scene->decide, EPOCH + 2 + (1ULL << 32)), -ERANGE);
+    assert_int_equal(sees(scene, UINT64_MAX, true), -ERANGE);
+    assert_int_equal(sees(scene, EPOCH + 2 + (1ULL << 32), true), -ERANGE);
     assert_true(scene->decide.epoch == EPOCH + 1);
-    assert_int_equal(decide_see_epoch(&scene->decide, EPOCH + 1 + (1ULL << 32)), 0);
+    assert_int_equal(sees(scene, EPOCH + 1 + (1ULL << 32), true), 0);
+    assert_true(scene->decide.epoch == EPOCH + 2 + (1ULL << 32));
 }
 
 /* "Unknown topic" stands only when a later report still shows the old owner. */
@@ -522,6 +543,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lost_reply, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lost_receipts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_outbidding, setup, teardown),
         cmocka_unit_test_setup_teardown(test_old_epoch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_epochs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_topic_confirmed, setup, teardown),

@@ -173,6 +173,31 @@ static void test_late(void **state)
     assert_int_equal(fleet_report(fleet, report, 1, T0 + 5 * INTERVAL), FLEET_ACCEPTED);
 }
 
+/* A clock that stood still for a minute (a paused virtual machine) costs one report, for the next
+ * one is late by the same; what waited in a queue comes less and less late, and is refused to the
+ * end. */
+static void test_late_for_good(void **state)
+{
+    struct fleet *fleet = *state;
+    const time_us pause_us = SECONDS(60);
+    struct report *report;
+
+    assert_int_equal(hears(fleet, 1, 1, T0), FLEET_ACCEPTED);
+    for (uint64_t i = 2; i <= 4; i++) {
+        report = report_of("n1", 1, i, T0 + (time_us)(i - 1) * INTERVAL);
+        assert_int_equal(fleet_report(fleet, report, 1, T0 + pause_us), FLEET_LATE);
+    }
+    report = report_of("n1", 1, 5, T0 + 4 * INTERVAL);
+    assert_int_equal(fleet_report(fleet, report, 1, T0 + 4 * INTERVAL + pause_us), FLEET_LATE);
+    for (uint64_t i = 6; i <= 8; i++) {
+        report = report_of("n1", 1, i, T0 + (time_us)(i - 1) * INTERVAL);
+        report->sent_unix_us = report->at_us + BOOT_DISTANCE + WALL_DISTANCE;
+        assert_int_equal(
+            fleet_report(fleet, report, 1, T0 + (time_us)(i - 1) * INTERVAL + pause_us),
+            FLEET_ACCEPTED);
+    }
+}
+
 /* An agent whose clock is slow by 200 ppm for ten days is still on time. */
 static void test_drift_is_not_late(void **state)
 {
@@ -405,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_boots, setup, teardown),
         cmocka_unit_test_setup_teardown(test_late, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_late_for_good, setup, teardown),
         cmocka_unit_test_setup_teardown(test_drift_is_not_late, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clock_jump, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clock_extremes, setup, teardown),

@@ -211,19 +211,51 @@ static void test_applied_seq(void **state)
     struct world *w = *state;
     const time_us ended_us = w->now_us;
 
-    assert_int_equal(guard_applied_seq(&w->guard, w->now_us), 0);
+    assert_int_equal(guard_applied_seq(&w->guard, 0, w->now_us), 0);
     assert_true(judge(w, move(4, "t", "a")).run);
     assert_true(judge(w, move(5, "u", "b")).run);
     assert_int_equal(status_of(w, move(6, "nothing", "a")), RECEIPT_UNKNOWN_TOPIC);
     end(w, 5, RECEIPT_SUCCEEDED);
-    assert_int_equal(guard_applied_seq(&w->guard, ended_us), 0);
+    assert_int_equal(guard_applied_seq(&w->guard, 0, ended_us), 0);
     w->now_us += SECONDS(2);
     end(w, 4, RECEIPT_FAILED);
-    assert_int_equal(guard_applied_seq(&w->guard, ended_us - 1), 0);
-    assert_int_equal(guard_applied_seq(&w->guard, ended_us), 0);
-    assert_int_equal(guard_applied_seq(&w->guard, w->now_us), 5);
-    assert_true(guard_see_epoch(&w->guard, EPOCH + 1));
-    assert_int_equal(guard_applied_seq(&w->guard, w->now_us), 0);
+    assert_int_equal(guard_applied_seq(&w->guard, 0, ended_us - 1), 0);
+    assert_int_equal(guard_applied_seq(&w->guard, 0, ended_us), 0);
+    assert_int_equal(guard_applied_seq(&w->guard, 0, w->now_us), 5);
+    assert_int_equal(guard_applied_seq(&w->guard, 1, w->now_us), 0);
+    assert_true(guard_see_epoch(&w->guard, EPOCH + 1)); /* another aggregator's */
+    assert_int_equal(guard_applied_seq(&w->guard, 0, w->now_us), 5);
+}
+
+/* A later epoch of the same aggregator begins with nothing applied. */
+static void test_applied_seq_of_its_epoch(void **state)
+{
+    struct world *w = *state;
+    struct decision later = move(1, "nothing", "a");
+
+    assert_true(judge(w, move(4, "t", "a")).run);
+    end(w, 4, RECEIPT_SUCCEEDED);
+    assert_int_equal(guard_applied_seq(&w->guard, 0, w->now_us), 4);
+    later.epoch = EPOCH + 1;
+    (void)judge(w, later);
+    assert_int_equal(guard_applied_seq(&w->guard, 0, w->now_us), 0);
+}
+
+/* Two aggregators that share an epoch by chance are told apart: neither gets the other's receipt.
+ */
+static void test_two_aggregators(void **state)
+{
+    struct world *w = *state;
+    struct decision theirs = move(1, "u", "b");
+    struct verdict verdict;
+
+    assert_true(judge(w, move(1, "t", "a")).run);
+    guard_judge(&w->guard, &theirs, 1, &w->report, w->now_us, w->now_us, &verdict);
+    assert_int_equal(verdict.receipt.status, RECEIPT_BUSY);
+    end(w, 1, RECEIPT_SUCCEEDED);
+    guard_judge(&w->guard, &theirs, 1, &w->report, w->now_us, w->now_us, &verdict);
+    assert_true(verdict.run);
+    assert_int_equal(status_of(w, move(1, "t", "a")), RECEIPT_SUCCEEDED);
 }
 
 /* Only a decision that runs can end, and only once. */
@@ -247,9 +279,10 @@ static void test_ends_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_accepts), CASE(test_refuses),     CASE(test_no_report_yet),
-        CASE(test_twice),   CASE(test_busy),        CASE(test_epochs),
-        CASE(test_forgets), CASE(test_applied_seq), CASE(test_ends_once),
+        CASE(test_accepts),         CASE(test_refuses),     CASE(test_no_report_yet),
+        CASE(test_twice),           CASE(test_busy),        CASE(test_epochs),
+        CASE(test_forgets),         CASE(test_applied_seq), CASE(test_applied_seq_of_its_epoch),
+        CASE(test_two_aggregators), CASE(test_ends_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,8 +11,10 @@
 
 static struct level level(double used, double limit)
 {
-    return (struct level){
-        .used = value_of(used), .limit = limit, .extra = value_absent(VALUE_UNLIMITED)};
+    return (struct level){.used = value_of(used),
+                          .limit = limit,
+                          .extra = value_absent(VALUE_UNLIMITED),
+                          .throttled_s = value_absent(VALUE_UNLIMITED)};
 }
 
 static void expect(struct value value, double number)
@@ -76,6 +78,36 @@ static void test_throttling(void **state)
     assert_int_equal(values[METRIC_CPU_THROTTLED_RATIO].state, VALUE_FIRST);
 }
 
+/* Seconds throttled, too, are those of the worst level. */
+static void test_throttled_time(void **state)
+{
+    struct level levels[] = {level(1, INFINITY), level(1, 1), level(1, 2)};
+    struct value values[METRICS];
+
+    (void)state;
+    level_cpu(levels, 3, value_of(2), VALUE_PRESENT, values);
+    assert_int_equal(values[METRIC_CPU_THROTTLED_SECONDS_PER_S].state, VALUE_UNLIMITED);
+    levels[1].throttled_s = value_of(3.5);
+    levels[2].throttled_s = value_of(0.25);
+    level_cpu(levels, 3, value_of(2), VALUE_PRESENT, values);
+    expect(values[METRIC_CPU_THROTTLED_SECONDS_PER_S], 3.5);
+}
+
+/* The working set is held against the limit of its own level. */
+static void test_working_set_ratio(void **state)
+{
+    struct level levels[] = {level(10, INFINITY), level(20, 100)};
+    struct value values[METRICS];
+
+    (void)state;
+    levels[0].extra = value_of(30);
+    levels[1].extra = value_of(60);
+    level_memory(levels, 2, value_of(1000), VALUE_PRESENT, values);
+    expect(values[METRIC_MEMORY_WORKING_SET_BYTES], 30);
+    expect(values[METRIC_MEMORY_WORKING_SET_RATIO], 0.6);
+    expect(values[METRIC_MEMORY_RATIO], 0.2);
+}
+
 /* A limit of nothing is used up, and divides nothing. */
 static void test_limit_zero(void **state)
 {
@@ -108,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host_binds),       cmocka_unit_test(test_ancestor_binds),
         cmocka_unit_test(test_ancestor_unknown), cmocka_unit_test(test_throttling),
+        cmocka_unit_test(test_throttled_time),   cmocka_unit_test(test_working_set_ratio),
         cmocka_unit_test(test_limit_zero),       cmocka_unit_test(test_absent),
     };
 

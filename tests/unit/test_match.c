@@ -174,6 +174,127 @@ static void test_descendants(void **state)
     (void)close(view.proc_fd);
 }
 
+#define AGENT   "a9e1a9e1a9e1a9e1a9e1a9e1a9e1a9e1a9e1a9e1a9e1a9e1a9e1a9e1a9e1a9e1"
+#define BROKER  "b20ceb20ceb20ceb20ceb20ceb20ceb20ceb20ceb20ceb20ceb20ceb20ceb200"
+#define SANDBOX "5a5d5a5d5a5d5a5d5a5d5a5d5a5d5a5d5a5d5a5d5a5d5a5d5a5d5a5d5a5d5a5d"
+#define PROXY   "c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0"
+
+/* Put a process into a cgroup. */
+static void move(int pid, const char *name, const char *line)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "proc/%d/cgroup", pid);
+    tree_put(&tree, path, "%s\n", line);
+    (void)snprintf(path, sizeof(path), "proc/%d/stat", pid);
+    tree_put(&tree, path, "%d (%s) S %d 0 0 0 0 0 0 0 0 0 1 1 0 0 20 0 1 0 %d 0 0\n", pid, name,
+             pid == 100 ? 200 : 0, pid * 10);
+}
+
+/* A pod as its agent sees it: 1 is the sandbox, 300 the agent, 200 with its child 100 the broker.
+ */
+static void pod(void)
+{
+    move(1, "x", "0::/../cri-containerd-" SANDBOX ".scope");
+    move(200, "nats", "0::/../cri-containerd-" BROKER ".scope");
+    move(100, "nats", "0::/../cri-containerd-" BROKER ".scope/worker");
+    move(300, "agent", "0::/");
+    tree_put(&tree, "proc/self/cgroup", "0::/\n");
+}
+
+/* All that is in the container is the broker's; its monitor is not in it. */
+static void test_container(void **state)
+{
+    (void)state;
+    move(1, "conmon", "0::/machine.slice/libpod-conmon-" BROKER ".scope");
+    move(200, "nats", "0::/machine.slice/libpod-" BROKER ".scope");
+    move(100, "nats", "5:memory:/libpod_parent/libpod-" BROKER "\n0::/");
+    assert_int_equal(find((struct match_options){.container = "b20ceb20ceb2"}), 0);
+    assert_int_equal(found.n, 2);
+    assert_int_equal(root.pid, 200);
+    assert_int_equal(find((struct match_options){.container = BROKER}), 0);
+    assert_int_equal(find((struct match_options){.container = "b20ceb20ceb3"}), -ESRCH);
+}
+
+/* Neither the agent's own container nor the sandbox is the pod mate. */
+static void test_pod_mate(void **state)
+{
+    (void)state;
+    pod();
+    assert_int_equal(find((struct match_options){.pod_mate = true}), 0);
+    assert_int_equal(found.n, 2);
+    assert_int_equal(root.pid, 200);
+}
+
+/* On v1 the same pod has the host's paths. */
+static void test_pod_mate_v1(void **state)
+{
+    (void)state;
+    move(1, "pause", "4:memory:/kubepods/podx/" SANDBOX);
+    move(200, "nats", "4:memory:/kubepods/podx/" BROKER);
+    move(100, "nats", "4:memory:/kubepods/pody/" PROXY);
+    move(300, "agent", "4:memory:/kubepods/podx/" AGENT);
+    tree_put(&tree, "proc/self/cgroup", "4:memory:/kubepods/podx/" AGENT "\n");
+    assert_int_equal(find((struct match_options){.pod_mate = true}), 0);
+    assert_int_equal(found.n, 1);
+    assert_int_equal(root.pid, 200);
+}
+
+/* A container whose pid namespace the agent joined has no sandbox: process 1 is the broker. */
+static void test_pod_mate_first(void **state)
+{
+    (void)state;
+    pod();
+    move(1, "nats", "0::/../docker-" BROKER ".scope");
+    move(200, "nats", "0::/../docker-" BROKER ".scope");
+    move(100, "nats", "0::/../docker-" BROKER ".scope");
+    assert_int_equal(find((struct match_options){.pod_mate = true}), 0);
+    assert_int_equal(found.n, 3);
+    assert_int_equal(root.pid, 1);
+}
+
+/* A sandbox alone is no broker. */
+static void test_pod_mate_none(void **state)
+{
+    (void)state;
+    pod();
+    move(1, "pause", "0::/../cri-containerd-" SANDBOX ".scope");
+    move(200, "agent", "0::/");
+    move(100, "agent", "0::/");
+    assert_int_equal(find((struct match_options){.pod_mate = true}), -ESRCH);
+}
+
+/* Of several other containers none is guessed; the executable tells. */
+static void test_pod_mates(void **state)
+{
+    (void)state;
+    pod();
+    process(400, 0, "/bin/envoy", "envoy");
+    move(400, "envoy", "0::/../cri-containerd-" PROXY ".scope");
+    assert_int_equal(find((struct match_options){.pod_mate = true}), -ENOTUNIQ);
+    assert_int_equal(find((struct match_options){.pod_mate = true, .executable = "nats-server"}),
+                     0);
+    assert_int_equal(root.pid, 200);
+    assert_int_equal(find((struct match_options){.pod_mate = true, .executable = "redis"}), -ESRCH);
+}
+
+/* What is the broker's as a whole: a configured cgroup, or its container. */
+static void test_cgroup_of_match(void **state)
+{
+    static const char line[] = "0::/../docker-" BROKER ".scope/init\n";
+    char path[CGROUPS_PATH_BYTES];
+
+    (void)state;
+    match_cgroup(&(struct match_options){.cgroup = "/g"}, line, strlen(line), path);
+    assert_string_equal(path, "/g");
+    match_cgroup(&(struct match_options){.container = BROKER}, line, strlen(line), path);
+    assert_string_equal(path, "/../docker-" BROKER ".scope");
+    match_cgroup(&(struct match_options){.pod_mate = true}, line, strlen(line), path);
+    assert_string_equal(path, "/../docker-" BROKER ".scope");
+    match_cgroup(&(struct match_options){.executable = "x"}, line, strlen(line), path);
+    assert_string_equal(path, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +306,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cgroup_hidden, setup, teardown),
         cmocka_unit_test_setup_teardown(test_zombie, setup, teardown),
         cmocka_unit_test_setup_teardown(test_descendants, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_container, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pod_mate, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pod_mate_v1, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pod_mate_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pod_mate_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pod_mates, setup, teardown),
+        cmocka_unit_test(test_cgroup_of_match),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

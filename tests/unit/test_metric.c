@@ -34,7 +34,10 @@ static void test_order(void **state)
     assert_string_equal(metric_info((enum metric)0)->name, "cpu_cores");
     assert_string_equal(metric_info((enum metric)7)->name, "memory_ratio");
     assert_string_equal(metric_info((enum metric)14)->name, "net_speed_bytes_per_s");
-    assert_int_equal(METRICS, 15);
+    assert_string_equal(metric_info((enum metric)15)->name, "cpu_throttled_seconds_per_s");
+    assert_string_equal(metric_info((enum metric)25)->name, "oom_kills");
+    assert_string_equal(metric_info((enum metric)35)->name, "threads");
+    assert_int_equal(METRICS, 36);
 }
 
 /* Every state has a name of its own. */

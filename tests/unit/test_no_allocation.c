@@ -49,6 +49,7 @@ void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *memory, size_t n);
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the library's are reserved. */
 void *malloc(size_t n)
 {
     n_allocations++;
@@ -66,6 +67,7 @@ void *realloc(void *memory, size_t n)
     n_allocations++;
     return __libc_realloc(memory, n);
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 static void start_counting(void)
 {

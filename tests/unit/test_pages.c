@@ -59,6 +59,8 @@ static void test_numbers(void **state)
 {
     struct world *w = *state;
 
+    w->numbers.environment = (struct environment){
+        .kind = ENVIRONMENT_CONTAINER, .hierarchy = HIERARCHY_V2, .versions = {2, 0, 1}};
     w->numbers.reaper_ok = true;
     w->numbers.agent.n_reports = 7;
     w->numbers.agent.n_receipts[RECEIPT_BUSY] = 3;
@@ -71,6 +73,8 @@ static void test_numbers(void **state)
                                                  {.n_polls = 9, .n_failures = 1, .n_topics = 5}};
     write_page(w);
     has_line(w, "evenkeel_agent_build_info{version=\"1.2.3\",nng_version=\"1.5.2\"} 1");
+    has_line(w, "evenkeel_agent_environment_info{kind=\"container\",hierarchy=\"v2\",cpu=\"v2\","
+                "cpuset=\"none\",memory=\"v1\",io=\"none\",pids=\"none\"} 1");
     has_line(w, "evenkeel_agent_nng_reaper_ok 1");
     has_line(w, "evenkeel_agent_reports_total 7");
     has_line(w, "evenkeel_agent_report_bytes 222");

@@ -215,6 +215,36 @@ static void test_load_of_broker(void **state)
     assert_true(made.values[RANK_TOPIC_COUNT].number == 5);
 }
 
+/* Pressure is the worst of the three that is known, and weighs nothing until it is told to. */
+static void test_pressure(void **state)
+{
+    struct rank_settings by_pressure = {.algorithm = RANK_WEIGHTED_COMPOSITE,
+                                        .weights = {[RANK_PRESSURE] = 1}};
+    struct fleet_broker calm = {.id = "calm"}, starved = {.id = "starved"};
+    struct rank_load loads[2];
+
+    (void)state;
+    for (size_t i = 0; i < METRICS; i++) {
+        calm.values[i] = starved.values[i] = value_absent(VALUE_UNSUPPORTED);
+    }
+    rank_load_of(&by_pressure, &calm, &loads[0]);
+    assert_int_equal(loads[0].values[RANK_PRESSURE].state, VALUE_UNSUPPORTED);
+    calm.values[METRIC_MEMORY_PRESSURE_SOME_RATIO] = value_of(.02);
+    starved.values[METRIC_CPU_PRESSURE_SOME_RATIO] = value_of(.01);
+    starved.values[METRIC_MEMORY_PRESSURE_SOME_RATIO] = value_of(0);
+    starved.values[METRIC_IO_PRESSURE_SOME_RATIO] = value_of(.4);
+    rank_load_of(&by_pressure, &starved, &loads[0]);
+    rank_load_of(&by_pressure, &calm, &loads[1]);
+    assert_true(fabs(loads[0].values[RANK_PRESSURE].number - 40) < 1e-9);
+    rank_order(&by_pressure, loads, 2, &ranking);
+    assert_row(0, "calm", .05);
+    assert_row(1, "starved", 1);
+    rank_order(&weighted, loads, 2, &ranking);
+    assert_int_equal(ranking.n, 2);
+    assert_row(0, "calm", 0);
+    assert_row(1, "starved", 0);
+}
+
 /* Sums of believable numbers never become infinite, which has no place in an order. */
 static void test_sums_stay_finite(void **state)
 {
@@ -282,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_total_and_independent_of_order),
         cmocka_unit_test(test_load_of_broker),
+        cmocka_unit_test(test_pressure),
         cmocka_unit_test(test_sums_stay_finite),
         cmocka_unit_test(test_unknown_topics),
         cmocka_unit_test(test_only_fresh),

@@ -497,6 +497,58 @@ static void test_network_shared(void **state)
     expect_absent(broker_value(0, METRIC_NET_SPEED_BYTES_PER_S), VALUE_UNSUPPORTED);
 }
 
+/* A pod's network is its only broker's own, though the agent and the sandbox are in it, too. */
+static void test_network_of_pod(void **state)
+{
+    (void)state;
+    put("proc/sys/net/core/somaxconn", "4096\n");
+    put("proc/1/net/dev", INTERFACE("eth0", 1, 1));
+    tree_same(&tree, "proc/1/net/dev", "proc/net/dev");
+    tree_same(&tree, "proc/1/net/dev", "proc/100/net/dev");
+    take(0);
+    put("proc/1/net/dev", INTERFACE("eth0", 1001, 1));
+    take(1);
+    expect(broker_value(0, METRIC_NET_RX_BYTES_PER_S), 1000);
+    expect_absent(host_value(METRIC_NET_RX_BYTES_PER_S), VALUE_DENIED);
+}
+
+/* … and is shared when two brokers are in it. */
+static void test_network_of_pod_shared(void **state)
+{
+    (void)state;
+    put("proc/sys/net/core/somaxconn", "4096\n");
+    put("proc/1/net/dev", INTERFACE("eth0", 1, 1));
+    tree_same(&tree, "proc/1/net/dev", "proc/net/dev");
+    tree_same(&tree, "proc/1/net/dev", "proc/100/net/dev");
+    tree_same(&tree, "proc/1/net/dev", "proc/300/net/dev");
+    process(300, 1, 0, 6001, "0::/\n");
+    broker("d", 300);
+    take(0);
+    expect_absent(broker_value(0, METRIC_NET_RX_BYTES_PER_S), VALUE_SHARED);
+    expect_absent(broker_value(1, METRIC_NET_RX_BYTES_PER_S), VALUE_SHARED);
+}
+
+/* A pod on the host's network shares it; so does one that is looked at from the host's pids. */
+static void test_network_of_host_in_pod(void **state)
+{
+    (void)state;
+    put("proc/sys/net/core/somaxconn", "4096\n");
+    put("proc/2/stat", "2 (kthreadd) S 0 0 0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 0 0 0\n");
+    put("proc/net/dev", INTERFACE("eth0", 1, 1));
+    put("proc/1/net/dev", INTERFACE("eth0", 1, 1));
+    tree_same(&tree, "proc/1/net/dev", "proc/100/net/dev");
+    take(0);
+    expect_absent(broker_value(0, METRIC_NET_RX_BYTES_PER_S), VALUE_SHARED);
+    sampler_free(sampler);
+    sampler = NULL;
+    tree_remove(&tree, "proc/2/stat");
+    put("proc/sys/net/core/netdev_max_backlog", "1000\n");
+    tree_remove(&tree, "proc/net/dev");
+    tree_same(&tree, "proc/1/net/dev", "proc/net/dev");
+    take(0);
+    expect_absent(broker_value(0, METRIC_NET_RX_BYTES_PER_S), VALUE_SHARED);
+}
+
 /* A broker that ends is down and gone, though its network could still be read. */
 static void test_gone(void **state)
 {
@@ -524,6 +576,79 @@ static void test_comes_up(void **state)
     take(1);
     assert_int_equal(state_of(0), BROKER_UP);
     expect_absent(broker_value(0, METRIC_CPU_CORES), VALUE_FIRST);
+}
+
+/* A broker that was started again is another one, though its cgroup is the same. */
+static void test_restarted(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    put("cgroup/a/leaf/cpu.stat", "usage_usec 1000000\n");
+    put("cgroup/a/leaf/cpu.pressure", "some total=1000\nfull total=0\n");
+    take(0);
+    before = incarnation_of(0);
+    tree_remove(&tree, "proc/100");
+    process(222, 1, 0, 9000, "0::/a/leaf\n");
+    put("run/b.pid", "222\n");
+    put("cgroup/a/leaf/cpu.stat", "usage_usec 3000000\n");
+    put("cgroup/a/leaf/cpu.pressure", "some total=900000\nfull total=0\n");
+    take(1);
+    assert_int_equal(state_of(0), BROKER_UP);
+    assert_true(incarnation_of(0) != before);
+    expect_absent(broker_value(0, METRIC_CPU_CORES), VALUE_RESET);
+    expect_absent(broker_value(0, METRIC_CPU_PRESSURE_SOME_RATIO), VALUE_RESET);
+    put("cgroup/a/leaf/cpu.stat", "usage_usec 3100000\n");
+    put("cgroup/a/leaf/cpu.pressure", "some total=1000000\nfull total=0\n");
+    take(2);
+    expect(broker_value(0, METRIC_CPU_CORES), 0.1);
+    expect(broker_value(0, METRIC_CPU_PRESSURE_SOME_RATIO), 0.1);
+    expect_absent(broker_value(0, METRIC_MEMORY_PRESSURE_SOME_RATIO), VALUE_UNSUPPORTED);
+}
+
+/* In a cgroup of two brokers nobody knows who waited and who was killed. */
+static void test_shared_events(void **state)
+{
+    (void)state;
+    process(200, 1, 0, 6000, "0::/a/leaf\n");
+    broker("c", 200);
+    put("cgroup/a/leaf/cpu.pressure", "some total=0\nfull total=0\n");
+    put("cgroup/a/leaf/memory.events", "oom_kill 5\n");
+    put("proc/100/status", "VmRSS: 100 kB\nVmSwap: 12 kB\n");
+    take(0);
+    expect_absent(broker_value(0, METRIC_CPU_PRESSURE_SOME_RATIO), VALUE_SHARED);
+    expect_absent(broker_value(0, METRIC_OOM_KILLS), VALUE_SHARED);
+    expect(broker_value(0, METRIC_SWAP_BYTES), 12288);
+}
+
+/* A process in a cgroup that was removed is ending. */
+static void test_removed_cgroup(void **state)
+{
+    (void)state;
+    take(0);
+    assert_int_equal(state_of(0), BROKER_UP);
+    process(100, 1, 0, 5000, "0::/a/leaf (deleted)\n");
+    take(10);
+    assert_int_equal(state_of(0), BROKER_DOWN);
+    expect_absent(broker_value(0, METRIC_CPU_CORES), VALUE_GONE);
+}
+
+/* Descriptors are looked at with the limits, every five seconds; threads with every sample. */
+static void test_descriptors(void **state)
+{
+    (void)state;
+    put("proc/100/fd/0", "%s", "");
+    put("proc/100/fd/7", "%s", "");
+    put("proc/100/limits", "Max open files  256  512  files\n");
+    take(0);
+    expect(broker_value(0, METRIC_OPEN_FDS), 2);
+    expect(broker_value(0, METRIC_MAX_FDS), 256);
+    expect(broker_value(0, METRIC_THREADS), 1);
+    put("proc/100/fd/8", "%s", "");
+    take(1);
+    expect(broker_value(0, METRIC_OPEN_FDS), 2);
+    take(6);
+    expect(broker_value(0, METRIC_OPEN_FDS), 3);
 }
 
 /* The same pid with another start time is another broker: nothing it counted is a rate. */
@@ -758,8 +883,15 @@ int main(void)
         TEST(not_visible),
         TEST(network),
         TEST(network_shared),
+        TEST(network_of_pod),
+        TEST(network_of_pod_shared),
+        TEST(network_of_host_in_pod),
         TEST(gone),
         TEST(comes_up),
+        TEST(restarted),
+        TEST(shared_events),
+        TEST(removed_cgroup),
+        TEST(descriptors),
         TEST(pid_reused),
         TEST(cgroup_made_again),
         TEST(moved),

@@ -420,6 +420,11 @@ static void random_report(struct prng *prng, struct nouns *nouns)
     report->interval_us = MILLISECONDS(100) + (time_us)prng_below(prng, SECONDS(3599));
     report->applied_seq = random_number(prng);
     random_values(prng, report->host, METRICS);
+    report->environment.kind = (enum environment_kind)prng_below(prng, ENVIRONMENT_KINDS);
+    report->environment.hierarchy = (enum environment_hierarchy)prng_below(prng, HIERARCHIES);
+    for (size_t i = 0; i < ENVIRONMENT_CONTROLLERS; i++) {
+        report->environment.versions[i] = prng_below(prng, 3);
+    }
     for (size_t i = prng_below(prng, NODE_BROKERS_MAX + 1); i > 0; i--) {
         struct broker_load *broker = report_add_broker(report);
 
@@ -828,15 +833,42 @@ static void test_long_rows(void **state)
     }
 }
 
-/* Metrics of a later version are stepped over. */
+/* Metrics of a later version are stepped over: METRICS known ones, and two. */
 static void test_more_metrics(void **state)
 {
+    static const uint8_t head[] = "\x83" REPORT_HEAD "\x04\xdc";
+    uint8_t payload[sizeof(head) + METRICS + 8];
+    size_t n = sizeof(head) - 1;
+
     (void)state;
-    assert_int_equal(HEAR(WIRE_REPORT,
-                          "\x83" REPORT_HEAD "\x04\xdc\x00\x11\x01\xc0\xc0\xc0\xc0\xc0\xc0\xc0"
-                          "\xc0\xc0\xc0\xc0\xc0\xc0\x0f\xff\xa1x"),
-                     0);
+    memcpy(payload, head, n);
+    payload[n++] = 0;
+    payload[n++] = METRICS + 2;
+    payload[n++] = 1;
+    for (size_t i = 1; i < METRICS - 1; i++) {
+        payload[n++] = 0xc0;
+    }
+    memcpy(payload + n, "\x0f\xff\xa1x", 4);
+    assert_int_equal(hear(WIRE_REPORT, payload, n + 4), 0);
     assert_true(same_number(heard.report.host[METRICS - 1].number, 15));
+}
+
+/* Where the agent runs is optional; a longer row and later numbers are taken as they are. */
+static void test_environment(void **state)
+{
+    (void)state;
+    assert_int_equal(HEAR(WIRE_REPORT, "\x82" REPORT_HEAD), 0);
+    assert_int_equal(heard.report.environment.kind, ENVIRONMENT_UNKNOWN);
+    assert_int_equal(HEAR(WIRE_REPORT, "\x83" REPORT_HEAD "\x06\x93\x03\x04\x02"), 0);
+    assert_int_equal(heard.report.environment.kind, ENVIRONMENT_KUBERNETES);
+    assert_int_equal(heard.report.environment.hierarchy, HIERARCHY_HYBRID);
+    assert_int_equal(heard.report.environment.versions[ENVIRONMENT_CPU], 2);
+    assert_int_equal(heard.report.environment.versions[ENVIRONMENT_MEMORY], 0);
+    assert_int_equal(
+        HEAR(WIRE_REPORT, "\x83" REPORT_HEAD "\x06\x98\x09\x01\x01\x01\x01\x01\x02\xa1x"), 0);
+    assert_int_equal(heard.report.environment.versions[ENVIRONMENT_PIDS], 2);
+    assert_string_equal(environment_kind_name(heard.report.environment.kind), "unknown");
+    assert_int_equal(HEAR(WIRE_REPORT, "\x83" REPORT_HEAD "\x06\x91\xa1x"), -EBADMSG);
 }
 
 /* What is optional and not there, or nil, has its default. */
@@ -1288,6 +1320,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_strange_keys),
         cmocka_unit_test(test_long_rows),
         cmocka_unit_test(test_more_metrics),
+        cmocka_unit_test(test_environment),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_nothing_is_left_over),
         cmocka_unit_test(test_missing),

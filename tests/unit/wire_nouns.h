@@ -198,7 +198,9 @@ static inline void golden_answer_reports(struct answer *answer)
     answer->n_brokers = 2;
     golden_views(answer->brokers);
     golden_broker(&load);
-    load.values[METRIC_NET_SPEED_BYTES_PER_S] = value_absent(VALUE_UNKNOWN);
+    for (size_t i = METRIC_NET_SPEED_BYTES_PER_S; i < METRICS; i++) {
+        load.values[i] = value_absent(VALUE_UNKNOWN);
+    }
     answer->brokers[0].with_values = true;
     memcpy(answer->brokers[0].values, load.values, sizeof(load.values));
     answer->n_peers = load.n_peers;
@@ -291,12 +293,19 @@ static inline bool same_broker(const struct broker_load *a, const struct broker_
            a->n_topics_omitted == b->n_topics_omitted;
 }
 
+static inline bool same_environment(const struct environment *a, const struct environment *b)
+{
+    return a->kind == b->kind && a->hierarchy == b->hierarchy &&
+           memcmp(a->versions, b->versions, sizeof(a->versions)) == 0;
+}
+
 /* What comes from the envelope is not compared. */
 static inline bool same_report(const struct report *a, const struct report *b)
 {
     if (a->at_us != b->at_us || a->interval_us != b->interval_us ||
         a->applied_seq != b->applied_seq || !same_values(a->host, b->host, METRICS) ||
-        a->n_brokers != b->n_brokers || a->n_topics != b->n_topics) {
+        a->n_brokers != b->n_brokers || a->n_topics != b->n_topics ||
+        !same_environment(&a->environment, &b->environment)) {
         return false;
     }
     for (size_t i = 0; i < a->n_brokers; i++) {

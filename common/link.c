@@ -118,9 +118,9 @@
 #define BUSY_NS      50000L
 #define FAREWELL_MS  5
 
-#define TODO_TUNE  1U
-#define TODO_CUT   2U
-#define TODO_COUNT 4U /* with TODO_CUT: for the first time */
+#define DUE_TUNE  1U
+#define DUE_CUT   2U
+#define DUE_COUNT 4U /* with DUE_CUT: for the first time */
 
 /* A connection that nng told us about. */
 struct pipe {
@@ -440,10 +440,10 @@ static void pipe_removed(nng_pipe old_pipe, nng_pipe_ev event, void *arg)
 
 static void do_todo(const struct connection_wanted *wanted, int fd)
 {
-    if ((wanted->todo & TODO_TUNE) != 0) {
+    if ((wanted->todo & DUE_TUNE) != 0) {
         connection_tune(fd);
     }
-    if ((wanted->todo & TODO_CUT) != 0) {
+    if ((wanted->todo & DUE_CUT) != 0) {
         (void)shutdown(fd, SHUT_RDWR);
     }
 }
@@ -454,7 +454,7 @@ typedef unsigned (*choose_fn)(struct link *link, struct pipe *pipe, int64_t argu
 static unsigned choose_id(struct link *link, struct pipe *pipe, int64_t id)
 {
     (void)link;
-    return (int64_t)pipe->id == id ? TODO_CUT : 0;
+    return (int64_t)pipe->id == id ? DUE_CUT : 0;
 }
 
 static unsigned choose_all(struct link *link, struct pipe *pipe, int64_t unused)
@@ -462,7 +462,7 @@ static unsigned choose_all(struct link *link, struct pipe *pipe, int64_t unused)
     (void)link;
     (void)pipe;
     (void)unused;
-    return TODO_CUT;
+    return DUE_CUT;
 }
 
 static unsigned choose_due(struct link *link, struct pipe *pipe, int64_t now_us)
@@ -471,14 +471,14 @@ static unsigned choose_due(struct link *link, struct pipe *pipe, int64_t now_us)
 
     if (pipe->tune_left > 0) {
         pipe->tune_left--;
-        todo |= TODO_TUNE;
+        todo |= DUE_TUNE;
     }
     if (pipe->good_at_us == 0 || pipe->vouched) {
         pipe->good_at_us = now_us;
         pipe->vouched = false;
     } else if (link->options.silent_us_max > 0 &&
                now_us - pipe->good_at_us > link->options.silent_us_max) {
-        todo |= TODO_CUT;
+        todo |= DUE_CUT;
     }
     return todo;
 }
@@ -497,7 +497,7 @@ static struct connection_wanted *gather(struct link *link, choose_fn choose, int
     for (i = 0; i < PIPE_BUCKETS && wanted != NULL; i++) {
         for (pipe = link->buckets[i]; pipe != NULL; pipe = pipe->next) {
             todo = choose(link, pipe, argument);
-            todo |= (todo & TODO_CUT) != 0 && !pipe->cut ? TODO_COUNT : 0;
+            todo |= (todo & DUE_CUT) != 0 && !pipe->cut ? DUE_COUNT : 0;
             if (todo != 0 && pipe->ends.family != 0) {
                 wanted[*ret_n].ends = pipe->ends;
                 wanted[*ret_n].id = pipe->id;
@@ -519,11 +519,11 @@ static void note_found(struct link *link, const struct connection_wanted *wanted
     if (!wanted->found) {
         return;
     }
-    *cut_counter += (wanted->todo & TODO_COUNT) != 0 ? 1 : 0;
+    *cut_counter += (wanted->todo & DUE_COUNT) != 0 ? 1 : 0;
     pipe = pipe_find(link, wanted->id);
     if (pipe != NULL) {
         pipe->tune_left = 0;
-        pipe->cut = pipe->cut || (wanted->todo & TODO_CUT) != 0;
+        pipe->cut = pipe->cut || (wanted->todo & DUE_CUT) != 0;
     }
 }
 

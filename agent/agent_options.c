@@ -17,8 +17,6 @@
 
 static const char *const source_types[] = {"none", "nats", NULL};
 static const char *const actuator_types[] = {"none", "exec", NULL};
-static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
-static const char *const log_formats[] = {"json", "text", NULL};
 
 static const struct option_row report_rows[] = {
     {.key = "interval",
@@ -225,22 +223,6 @@ static const struct option_row http_rows[] = {
     {.key = NULL},
 };
 
-static const struct option_row log_rows[] = {
-    {.key = "level",
-     .type = OPTION_CHOICE,
-     .offset = offsetof(struct agent_config, log_level),
-     .fallback = "info",
-     .choices = log_levels,
-     .help = "From which level on events are logged."},
-    {.key = "format",
-     .type = OPTION_CHOICE,
-     .offset = offsetof(struct agent_config, log_format),
-     .fallback = "json",
-     .choices = log_formats,
-     .help = "One JSON object a line, or text for people."},
-    {.key = NULL},
-};
-
 const struct option_row agent_rows[] = {
     {.key = "node",
      .type = OPTION_TEXT,
@@ -295,8 +277,8 @@ const struct option_row agent_rows[] = {
      .help = "Pages for machines."},
     {.key = "log",
      .type = OPTION_GROUP,
-     .offset = 0,
-     .rows = log_rows,
+     .offset = offsetof(struct agent_config, log),
+     .rows = log_option_rows,
      .help = "What is said on stderr."},
     {.key = NULL},
 };

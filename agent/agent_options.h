@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "common/log_options.h"
 #include "common/units.h"
 
 struct aggregator_options {
@@ -70,8 +71,7 @@ struct agent_config {
     struct option_list aggregators; /* struct aggregator_options */
     struct option_list brokers;     /* struct broker_options */
     char *http_listen;              /* "127.0.0.1:7710"; "" = no HTTP */
-    int log_level;                  /* enum log_level */
-    int log_format;                 /* enum log_format */
+    struct log_options log;
 };
 
 extern const struct option_row agent_rows[];

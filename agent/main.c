@@ -93,7 +93,7 @@ static int run(const struct agent_config *config)
     footprint_limit();
     set_signals();
     process_raise_descriptors();
-    log_start("agent", (enum log_level)config->log_level, (enum log_format)config->log_format);
+    log_start("agent", (enum log_level)config->log.level, (enum log_format)config->log.format);
     if (loop_new(config, &loop) < 0) {
         return EXIT_FAILURE;
     }

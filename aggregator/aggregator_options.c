@@ -16,8 +16,6 @@
 #define WEIGHTS_TOLERANCE 0.001
 
 static const char *const algorithms[] = {"simple", "weighted_composite", NULL};
-static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
-static const char *const log_formats[] = {"json", "text", NULL};
 
 #define LISTEN_ROW(name, url, why)                                                                 \
     {                                                                                              \
@@ -130,22 +128,6 @@ static const struct option_row http_rows[] = {
     {.key = NULL},
 };
 
-static const struct option_row log_rows[] = {
-    {.key = "level",
-     .type = OPTION_CHOICE,
-     .offset = offsetof(struct aggregator_config, log_level),
-     .fallback = "info",
-     .choices = log_levels,
-     .help = "From which level on events are logged."},
-    {.key = "format",
-     .type = OPTION_CHOICE,
-     .offset = offsetof(struct aggregator_config, log_format),
-     .fallback = "json",
-     .choices = log_formats,
-     .help = "One JSON object a line, or text for people."},
-    {.key = NULL},
-};
-
 const struct option_row aggregator_rows[] = {
     {.key = "id",
      .type = OPTION_TEXT,
@@ -190,8 +172,8 @@ const struct option_row aggregator_rows[] = {
      .help = "How agents' requests for decisions are held."},
     {.key = "log",
      .type = OPTION_GROUP,
-     .offset = 0,
-     .rows = log_rows,
+     .offset = offsetof(struct aggregator_config, log),
+     .rows = log_option_rows,
      .help = "What is said on stderr."},
     {.key = NULL},
 };

@@ -8,6 +8,7 @@
 #include "aggregator/aggregator.h"
 #include "aggregator/rank.h"
 #include "common/config.h"
+#include "common/log_options.h"
 #include "common/units.h"
 
 /* Where each socket listens: tcp://host:port or ipc:///path. */
@@ -30,8 +31,7 @@ struct aggregator_config {
     time_us forget_after_us;
     time_us move_deadline_us;
     time_us poll_hold_us;
-    int log_level;  /* enum log_level */
-    int log_format; /* enum log_format */
+    struct log_options log;
 };
 
 extern const struct option_row aggregator_rows[];

@@ -108,7 +108,7 @@ static int run(const struct aggregator_config *config)
     struct serve *serve = NULL;
     int code;
 
-    log_start("aggregator", (enum log_level)config->log_level, (enum log_format)config->log_format);
+    log_start("aggregator", (enum log_level)config->log.level, (enum log_format)config->log.format);
     if (signal_fd < 0) {
         log_event(LOG_ERROR, "signals_failed", log_text("error", strerror(-signal_fd)));
         return EXIT_FAILURE;

@@ -54,7 +54,7 @@ static void test_defaults(void **state)
     assert_int_equal(settings.fleet.forget_after_us, SECONDS(3600));
     assert_int_equal(settings.move_deadline_us, SECONDS(60));
     assert_int_equal(settings.poll_hold_us, SECONDS(10));
-    assert_int_equal(config.log_level, LOG_INFO);
+    assert_int_equal(config.log.level, LOG_INFO);
     aggregator_config_done(&config);
 }
 
@@ -86,7 +86,7 @@ static void test_values(void **state)
     assert_int_equal(settings.fleet.gone_intervals, 4);
     assert_int_equal(settings.move_deadline_us, SECONDS(90));
     assert_int_equal(settings.poll_hold_us, SECONDS(5));
-    assert_int_equal(config.log_format, LOG_TEXT);
+    assert_int_equal(config.log.format, LOG_TEXT);
     aggregator_config_done(&config);
 }
 
